@@ -1,0 +1,188 @@
+"""Vectors that were computed once: by (hash of the embedded text, checksum of the model)."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+import zlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qa.encoder import Vectors
+from qa.errors import StorageError
+
+_SCHEMA = """
+create table if not exists vectors (
+    text blob not null, model text not null, vector blob not null, used integer not null, primary key (text, model)
+) without rowid
+"""
+# SQLITE_ERROR is what a table of the same name with other columns gives.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+_CRC_BYTES = 4
+# What a row takes beside its vector: key, model, day, the tree.
+_ROW_BYTES = 100
+
+
+def text_hash(text: str) -> bytes:
+    """Return the key of an embedded text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _sealed(vector: Vectors) -> bytes:
+    """Return the bytes of a vector and their checksum: SQLite notices no damage inside a value."""
+    data = vector.astype("<f4").tobytes()
+    return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
+
+
+def _opened(blob: object) -> Vectors | None:
+    """Return the vector (d,) of a sealed blob, None when it is not what was written."""
+    if not isinstance(blob, bytes) or len(blob) <= _CRC_BYTES:
+        return None
+    data, crc = blob[:-_CRC_BYTES], int.from_bytes(blob[-_CRC_BYTES:], "little")
+    return np.frombuffer(data, dtype="<f4") if zlib.crc32(data) == crc else None
+
+
+class VectorCache:
+    """The cache of one index. A damaged file is thrown away and begun anew: it only costs time.
+
+    Raises StorageError where the file cannot be opened for another reason: it is kept then.
+    """
+
+    def __init__(self, path: Path, model: str) -> None:
+        self.path = path
+        self.model = model
+        self._today = int(time.time() // 86400)
+        self.was_damaged = False
+        try:
+            self._connection = self._open()
+        except sqlite3.DatabaseError as error:
+            self._begin_anew(error)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path)
+        try:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = normal")
+            connection.execute(_SCHEMA)
+            connection.execute("select text, model, vector, used from vectors limit 1").fetchone()
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        return connection
+
+    def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
+        """Replace a damaged file; raise StorageError where it is locked, not writable or its disk full."""
+        if error.sqlite_errorcode & 0xFF not in _DAMAGE:
+            raise StorageError(
+                f"cannot use {self.path}: {error}",
+                fix="end what holds it, or make it writable, and run the command again",
+            ) from error
+        self.was_damaged = True
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self._connection = self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+        """Return the vectors (each of shape (d,)) that are known for ``keys``."""
+        found: dict[bytes, Vectors] = {}
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            marks = ",".join("?" * len(part))
+            here = f"from vectors where model = ? and text in ({marks})"
+            touch = f"update vectors set used = ? where used < ? and model = ? and text in ({marks})"  # noqa: S608
+            try:
+                rows = self._connection.execute(f"select text, vector {here}", [self.model, *part]).fetchall()
+                with self._connection:
+                    self._connection.execute(touch, [self._today, self._today, self.model, *part])
+            except sqlite3.DatabaseError as error:
+                self._connection.close()
+                self._begin_anew(error)
+                return {}
+            vectors = ((text, _opened(blob)) for text, blob in rows)
+            found |= {text: vector for text, vector in vectors if vector is not None}
+        return found
+
+    def put(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Keep ``vectors`` (n, d) under ``keys``, at once and for good."""
+        rows = [(k, self.model, _sealed(v), self._today) for k, v in zip(keys, vectors, strict=True)]
+        try:
+            self._insert(rows)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                raise
+            self._connection.close()
+            self._begin_anew(error)
+            self._insert(rows)
+
+    def _insert(self, rows: Sequence[tuple[bytes, str, bytes, int]]) -> None:
+        with self._connection:
+            self._connection.executemany("insert or replace into vectors values (?, ?, ?, ?)", rows)
+
+    def prune(self, keep: Collection[bytes], *, max_age_days: int | None = None, max_bytes: int | None = None) -> int:
+        """Remove vectors that nothing uses, so that no file holds them any more; return how many.
+
+        Those of the texts in ``keep`` stay. Without a limit all others go; with ``max_age_days`` those
+        unused for longer; with ``max_bytes`` the longest unused, until the rest needs no more than that.
+        """
+        rows = self._connection.execute("select text, model, used, length(vector) from vectors").fetchall()
+        loose = sorted(
+            (used, text, model, size) for text, model, used, size in rows if not self._is_kept(text, model, keep)
+        )
+        gone = loose if max_age_days is None and max_bytes is None else []
+        if max_age_days is not None:
+            gone = [row for row in loose if row[0] < self._today - max_age_days]
+        if max_bytes is not None:
+            total = sum(size + _ROW_BYTES for _, _, _, size in rows) - sum(row[3] + _ROW_BYTES for row in gone)
+            for row in loose[len(gone) :]:
+                if total <= max_bytes:
+                    break
+                gone.append(row)
+                total -= row[3] + _ROW_BYTES
+        self._connection.execute("pragma secure_delete = on")
+        with self._connection:
+            self._connection.executemany(
+                "delete from vectors where text = ? and model = ?", [(g[1], g[2]) for g in gone]
+            )
+        # What was deleted must not stay in the log or on free pages.
+        self._connection.execute("vacuum")
+        self._connection.execute("pragma wal_checkpoint(truncate)")
+        return len(gone)
+
+    def _is_kept(self, text: bytes, model: str, keep: Collection[bytes]) -> bool:
+        return model == self.model and text in keep
+
+    def problem(self) -> str:
+        """Say what is wrong with the file, "" when every vector in it is what was written."""
+        if self.was_damaged:
+            return f"{self.path} was damaged"
+        try:
+            (state,) = self._connection.execute("pragma integrity_check").fetchone()
+            blobs = self._connection.execute("select vector from vectors")
+            bad = sum(_opened(blob) is None for (blob,) in blobs)
+        except sqlite3.DatabaseError as error:
+            return f"{self.path}: {error}"
+        return f"{self.path}: {state}" if state != "ok" else f"{self.path}: {bad} damaged vectors" if bad else ""
+
+    def __len__(self) -> int:
+        return int(self._connection.execute("select count(*) from vectors").fetchone()[0])
+
+
+def count_missing(path: Path, model: str, texts: Sequence[str]) -> int:
+    """Return how many of ``texts`` have no vector in the cache file, which is only read and need not exist."""
+    keys = {text_hash(t) for t in texts}
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            known = {text for (text,) in connection.execute("select text from vectors where model = ?", [model])}
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError:
+        return len(keys)
+    return len(keys - known)

@@ -1,0 +1,157 @@
+"""The folder protocol of an index: private generations, one pointer, replaced in one step.
+
+``CURRENT`` names the generation in use, and replacing it is the commit. A generation is never
+written after that. Readers hold a shared lock on the manifest of the generation that they opened.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from qa import dense
+from qa.encoder import Vectors
+from qa.errors import IndexDamagedError, IndexMissingError
+from qa.locks import hold_shared, is_held
+from qa.manifest import MANIFEST_NAME, Manifest, check_parts, read_manifest
+from qa.passages import Passages
+
+CURRENT_NAME = "CURRENT"
+CACHE_NAME = "cache.db"
+VECTORS_NAME = "vectors.npy"
+PASSAGES_NAME = "passages.db"
+_NAME = re.compile(r"gen-(\d{6,})")
+# A writer may replace and drop a generation between reading CURRENT and locking it.
+_ATTEMPTS = 20
+
+
+def current(index: Path) -> Path | None:
+    """Return the folder of the generation in use, None when there is no index.
+
+    Raises IndexDamagedError when CURRENT says something else than a generation.
+    """
+    try:
+        name = (index / CURRENT_NAME).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise IndexDamagedError(
+            f"cannot read {index / CURRENT_NAME}: {error.strerror}", fix=f"make {index} readable"
+        ) from error
+    if not _NAME.fullmatch(name):
+        raise IndexDamagedError(f"{index / CURRENT_NAME} names no generation", fix="run: qa index")
+    return index / name
+
+
+def next_generation(index: Path) -> Path:
+    """Make and return the empty folder of the next generation."""
+    numbers = [int(m.group(1)) for p in index.iterdir() if (m := _NAME.fullmatch(p.name))]
+    folder = index / f"gen-{max(numbers, default=0) + 1:06d}"
+    folder.mkdir()
+    return folder
+
+
+def number_of(folder: Path) -> int:
+    """Return the number of a generation's folder."""
+    match = _NAME.fullmatch(folder.name)
+    return int(match.group(1)) if match else 0
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # pragma: no cover - folders cannot be synced there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def commit(index: Path, folder: Path) -> None:
+    """Write a finished generation through to the disk and make it the one in use."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        _sync(path)
+    _sync(folder)
+    draft = index / f"{CURRENT_NAME}.new"
+    draft.write_text(folder.name + "\n", encoding="utf-8")
+    _sync(draft)
+    os.replace(draft, index / CURRENT_NAME)
+    _sync(index)
+
+
+def unused(index: Path) -> list[Path]:
+    """Return the generations that are not in use and that no reader holds, orphans of a crash among them."""
+    in_use = current(index)
+    folders = (p for p in sorted(index.iterdir()) if _NAME.fullmatch(p.name) and p != in_use)
+    return [p for p in folders if not is_held(p / MANIFEST_NAME)]
+
+
+def drop_unused(index: Path) -> None:
+    """Remove the generations that nobody uses. Only the holder of the writer's lock may call this."""
+    for folder in unused(index):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hold(index: Path) -> tuple[Path, int]:
+    """Return the generation in use and the descriptor that holds it, however often it is replaced meanwhile."""
+    for attempt in range(_ATTEMPTS):
+        folder = current(index)
+        if folder is None:
+            raise IndexMissingError(f"no index in {index}", fix=f"run: qa index FOLDER --index {index}")
+        try:
+            lock = hold_shared(folder / MANIFEST_NAME)
+            # A writer that saw no reader just before may be dropping it already; what is current it keeps.
+            if current(index) == folder:
+                return folder, lock
+            os.close(lock)
+        except OSError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise IndexDamagedError(
+                    f"{folder / MANIFEST_NAME} cannot be opened: {error.strerror}", fix="run: qa index"
+                ) from error
+    raise IndexDamagedError(f"{index} is replaced faster than it can be opened", fix="run the command again")
+
+
+class Generation:
+    """The generation of an index that was in use when it was opened; close it to let go of it."""
+
+    def __init__(self, index: Path) -> None:
+        self.index = index
+        self.folder, self._lock = _hold(index)
+        try:
+            self.manifest: Manifest = read_manifest(self.folder)
+            check_parts(self.folder, self.manifest)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The unit vectors (chunks, dimension), memory-mapped."""
+        vectors = dense.open_vectors(self.folder / VECTORS_NAME)
+        if vectors.shape != (self.manifest.chunks, self.manifest.dimension):
+            raise IndexDamagedError(f"{self.folder / VECTORS_NAME} has the shape {vectors.shape}", fix="run: qa index")
+        return vectors
+
+    @cached_property
+    def passages(self) -> Passages:
+        """The passages and the sparse index."""
+        return Passages(self.folder / PASSAGES_NAME)
+
+    def close(self) -> None:
+        """Close the files and let go of the generation."""
+        if "passages" in self.__dict__:
+            self.passages.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Generation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

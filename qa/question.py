@@ -1,0 +1,200 @@
+"""Understands a question: its kind, its terms, misspelt words, abbreviations either way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from enum import StrEnum
+
+from qa.abbreviations import normal
+from qa.errors import QuestionError
+from qa.passages import Passages
+from qa.terms import STOP_WORDS, stem, stems, words
+from qa.text import fold, squeeze
+
+MAX_WORDS = 200
+# Text without blanks is one word, and some patterns below take time that grows with its square.
+_MAX_CHARS = 10_000
+
+
+class QuestionKind(StrEnum):
+    """What kind of answer a question wants."""
+
+    DEFINE = "define"
+    WHO = "who"
+    WHEN = "when"
+    WHERE = "where"
+    HOW_MANY = "how-many"
+    YES_NO = "yes-no"
+    WHY = "why"
+    HOW = "how"
+    LIST = "list"
+    COMPARE = "compare"
+    WHAT = "what"
+
+
+# Checked in this order; the first pattern that fits decides.
+_KINDS: tuple[tuple[QuestionKind, str], ...] = (
+    (QuestionKind.COMPARE, r"\b(?:differ\w*|compar\w+|versus|vs|distinguish\w*|(?:same|similar) (?:as|to))\b"),
+    (
+        QuestionKind.HOW_MANY,
+        r"\bhow (?:many|much|long|often|old|far|large|big)\b|\b(?:number|share|percent\w*|count|amount|total|cost|price"
+        r"|budget) of\b|\bwhat (?:number|share|percent\w*|amount|fraction|proportion)\b|\bpercent\w*\b.*\?",
+    ),
+    (
+        QuestionKind.WHEN,
+        r"\bwhen\b|\b(?:what|which|on what|in what) (?:date|day|month|year|time)\b|\bdate of\b|\bsince when\b",
+    ),
+    (QuestionKind.WHO, r"\bwho(?:se|m)?\b|\b(?:what|which) (?:person|judge|governor|director|secretary|official)\b"),
+    (QuestionKind.WHERE, r"^\W*where\b|\b(?:what|which) (?:place|city|county|state|country)\b"),
+    (
+        QuestionKind.WHY,
+        r"\bwhy\b|\bhow come\b|\bwhat (?:was|were|is|are) the reasons?\b|\breasons? (?:for|why)\b|\bfor what reason\b",
+    ),
+    (
+        QuestionKind.LIST,
+        r"\b(?:list|name|which|what) (?:the |all |three |two |four |five |are the |were the )+\w+s\b|\blist\b",
+    ),
+    (
+        QuestionKind.DEFINE,
+        r"^\W*(?:what(?:'s|’s| is| are| was| were)|define|explain|meaning of|definition of)\s+(?:an?\s+|the\s+)?"
+        r"[\w().&/-]+(?:\s+[\w().&/-]+){0,3}\W*$|\bstand(?:s)? for\b|\bwhat does .* mean\b|\bmean(?:t|ing)\b",
+    ),
+    (
+        QuestionKind.YES_NO,
+        r"^\W*(?:is|are|was|were|do|does|did|can|could|may|might|must|has|have|had|will|would|should|isn't|aren't"
+        r"|wasn't|don't|doesn't|didn't|can't|couldn't)\b",
+    ),
+    (QuestionKind.HOW, r"^\W*how\b"),
+)
+_PHRASE = re.compile(r"[\"“”]([^\"“”]{2,200})[\"“”]")
+
+
+def kind_of(text: str) -> QuestionKind:
+    """Return the kind of answer that a question wants, by its wording."""
+    folded = text.lower()
+    return next((kind for kind, pattern in _KINDS if re.search(pattern, folded)), QuestionKind.WHAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question made ready for searching.
+
+    ``query`` is the text that is embedded: spelling corrected, abbreviations followed by what they
+    stand for. ``stems`` are the question's own terms (corrected), ``expanded`` those that
+    abbreviations add. ``phrases`` stood in quotation marks. ``corrections`` are (typed, read) pairs.
+    """
+
+    text: str
+    kind: QuestionKind
+    query: str
+    stems: tuple[str, ...]
+    expanded: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...]
+    corrections: tuple[tuple[str, str], ...] = ()
+
+
+def check(text: str) -> str:
+    """Return the question with blanks squeezed. Raises QuestionError when it cannot be searched for."""
+    # Bytes that are no UTF-8 arrive as lone surrogates, which no tokenizer takes.
+    question = squeeze(text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8"))
+    example = 'ask about something, for example: qa ask "What is a detainer?"'
+    if not question:
+        raise QuestionError("the question is empty", fix=example)
+    count = len(question.split())
+    if count > MAX_WORDS:
+        raise QuestionError(
+            f"the question has {count} words; at most {MAX_WORDS} are read",
+            fix="shorten it, or ask its parts one by one",
+        )
+    if len(question) > _MAX_CHARS:
+        raise QuestionError(
+            f"the question has {len(question)} characters; at most {_MAX_CHARS} are read",
+            fix="shorten it, or ask its parts one by one",
+        )
+    if not stems(question):
+        what = "only common words" if re.search(r"\w", question) else "no words"
+        raise QuestionError(f"the question has {what}, nothing to search for", fix=example)
+    return question
+
+
+def _max_edits(word: str) -> int:
+    return 0 if len(word) < 4 else 1 if len(word) < 8 else 2
+
+
+def _correct(question: str, passages: Passages, english: Container[str]) -> list[tuple[str, int, int, str]]:
+    """Return (typed, start, end, read) for words that nobody knows, but of which a passage has a close neighbour."""
+    typed = list(words(question))
+    known = passages.knows([w for w, _, _, _ in typed])
+    # A joined word is as good as its parts: "state-run" is known where "state" is.
+    settled = {(lo, hi) for w, lo, hi, _ in typed if w in known or w in english or w in STOP_WORDS}
+    words_only = [(w, lo, hi) for w, lo, hi, whole in typed if whole and w.isalpha() and _max_edits(w)]
+    unknown = [(w, lo, hi) for w, lo, hi in words_only if (lo, hi) not in settled]
+    if not unknown:
+        return []
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    vocabulary = passages.vocabulary()
+    counts = dict(vocabulary)
+    # Where the same stem is known the word is only inflected, not misspelt.
+    stems_known = passages.document_frequency([stem(w) for w, _, _ in unknown])
+    found: list[tuple[str, int, int, str]] = []
+    for word, lo, hi in unknown:
+        if stem(word) in stems_known:
+            continue
+        limit = _max_edits(word)
+        pool = [w for w in counts if abs(len(w) - len(word)) <= limit and w.isalpha() and w[0] == word[0]]
+        near = process.extract(word, pool, scorer=OSA.distance, score_cutoff=limit, limit=20)
+        best = min(near, key=lambda n: (n[1], -counts[n[0]], n[0]), default=None)
+        if best:
+            found.append((question[lo:hi], lo, hi, best[0]))
+    return found
+
+
+def _expand(question: str, passages: Passages) -> tuple[str, list[str]]:
+    """Return the question with abbreviations spelt out behind them, and the stems this adds."""
+    by_short: dict[str, list[str]] = {}
+    pairs = passages.abbreviations()
+    for short, long in pairs:
+        by_short.setdefault(normal(short), []).append(long)
+    query, added = question, []
+    own = stems(question)
+    joined = f" {' '.join(own)} "
+    for match in reversed(list(re.finditer(r"[\w][\w.&/-]*(?:\(\w\))?", question))):
+        word = match.group().rstrip(".")
+        longs = by_short.get(normal(word)) or by_short.get(normal(word.removesuffix("s"))) or []
+        is_common = word.islower() and word in STOP_WORDS
+        new = [
+            long for long in longs if f" {' '.join(stems(long))} " not in joined and fold(long) not in fold(question)
+        ]
+        if new and not is_common:
+            added += [s for long in new for s in stems(long)]
+            query = f"{query[: match.start()]}{word} ({new[0]}){query[match.end() :]}"
+    for short, long in pairs:
+        if f" {' '.join(stems(long))} " in joined:
+            added += stems(short)
+    return query, [s for s in dict.fromkeys(added) if s not in own]
+
+
+def analyse(text: str, passages: Passages, english: Container[str] = ()) -> Question:
+    """Make ``text`` ready for searching the ``passages``.
+
+    ``english`` are words that are never taken for misspellings. Raises QuestionError.
+    """
+    question = check(text)
+    corrected = question
+    corrections = _correct(question, passages, english)
+    for _, lo, hi, read in reversed(corrections):
+        corrected = corrected[:lo] + read + corrected[hi:]
+    query, added = _expand(corrected, passages)
+    return Question(
+        text=question,
+        kind=kind_of(question),
+        query=query,
+        stems=tuple(dict.fromkeys(stems(corrected))),
+        expanded=tuple(added),
+        phrases=tuple(phrase for m in _PHRASE.finditer(corrected) if (phrase := tuple(stems(m.group(1))))),
+        corrections=tuple((typed, read) for typed, _, _, read in corrections),
+    )
