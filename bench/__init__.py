@@ -1,0 +1,1 @@
+"""Measures what README and CHANGELOG claim; each module is one command."""

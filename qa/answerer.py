@@ -1,0 +1,83 @@
+"""Answers a question with quoted sentences, or says that the documents do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qa.abstention import load_calibration, verdict
+from qa.citations import Citer
+from qa.evidence import Coverage, candidates
+from qa.generation import Generation
+from qa.language import language_note
+from qa.reader import Reader
+from qa.retriever import Retriever
+from qa.schema import Answer, Filters, Quote
+from qa.selection import Scored, choose, closest, score
+
+# How many of the best passages the reader reads.
+READ_PASSAGES = 8
+
+
+class Answerer:
+    """Answers questions from one generation; models are loaded at the first question."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.passages = generation.passages
+        self.model = generation.manifest.model
+        self.retriever = Retriever(generation)
+        self.reader = Reader()
+        self.calibration = load_calibration()
+
+    def ask(self, text: str, *, k: int = 10, filters: Filters | None = None) -> Answer:
+        """Answer ``text`` from the best ``k`` passages. Raises QuestionError when it cannot be searched for."""
+        retrieval = self.retriever.search(text, k=max(k, READ_PASSAGES), filters=filters)
+        question = retrieval.question
+        kinds = [kind.lower() for kind in filters.kinds] if filters else []
+        coverage = Coverage(question, self.passages)
+        found = candidates(retrieval.hits[:READ_PASSAGES], coverage, self.passages, kinds)
+        scored = score(question, found, self.reader, self.calibration.ranking)
+        decision = verdict(_evidence(scored), self.calibration)
+        citer = Citer(self.passages)
+        notes = [f'"{typed}" was read as "{read}"' for typed, read in question.corrections]
+        quotes = _quotes(choose(scored, question), citer) if decision.answered else []
+        if decision.answered and not quotes:
+            reason = "the sentences that answered do not stand in the files any more"
+            decision = replace(decision, answered=False, reason=reason)
+        nearest = [] if quotes else _quotes(closest(scored), citer)
+        if not quotes:
+            notes.append(language_note(question.text, self.passages, self.model))
+        return Answer(
+            question=question.text,
+            verdict=decision,
+            quotes=tuple(quotes),
+            closest=tuple(nearest),
+            hits=retrieval.hits[:k],
+            query=question.query,
+            notes=tuple(note for note in [*notes, *citer.notes] if note),
+        )
+
+
+def _quotes(chosen: Sequence[Scored], citer: Citer) -> list[Quote]:
+    """Return the quotes of those sentences that stand in their files, numbered from 1."""
+    quotes: list[Quote] = []
+    for s in chosen:
+        cited = citer.cite(s.candidate.hit.passage, s.candidate.sentence, len(quotes) + 1)
+        if cited:
+            text, citation = cited
+            quotes.append(Quote(text, citation, s.score, (s.mark,) if s.mark else ()))
+    return quotes
+
+
+def _evidence(scored: Sequence[Scored]) -> dict[str, float]:
+    """Return what speaks for an answer, by the names that the calibration weighs."""
+    if not scored:
+        return {}
+    best = scored[0]
+    return {
+        "score": best.score,
+        "span": best.span,
+        "answer": max(s.answer for s in scored),
+        "coverage": best.candidate.coverage,
+        "cosine": max(s.candidate.hit.dense for s in scored),
+    }

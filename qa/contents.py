@@ -1,0 +1,120 @@
+"""What the next generation holds: the chunks of new documents, and those that stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from qa.chunker import TokenCounter, chunk
+from qa.manifest import FileRecord, FileStatus, check_hashes
+from qa.passages import StoredChunk, StoredDocument
+from qa.planner import Plan
+from qa.previous import Previous
+from qa.progress import Watcher
+from qa.schema import BlockKind, Document
+from qa.text import Lines
+from qa.writer import Entry
+
+
+def _stored(document: Document, counter: TokenCounter) -> StoredDocument:
+    lines = Lines(document.text)
+    chunks = [
+        StoredChunk(c, document.text[c.range.start : c.range.end], lines.position(c.range.start)[0])
+        for c in chunk(document, counter)
+    ]
+    return StoredDocument(
+        doc_id=document.doc_id,
+        title=document.title,
+        topic=document.topic,
+        as_of=document.as_of,
+        encoding=document.encoding,
+        sha256=document.sha256,
+        chunks=tuple(chunks),
+    )
+
+
+def _solid(text: str) -> int:
+    """Return the number of characters that are not blank."""
+    return len("".join(text.split()))
+
+
+def _loss(document: Document, stored: StoredDocument) -> dict[str, Any]:
+    """Return what of a document stands in passages and what does not, and why; in characters that are not blank."""
+    text = document.text
+    indexed = sum(_solid(c.text) for c in stored.chunks)
+    headings = [b.range for b in document.blocks if b.kind is BlockKind.HEADING]
+    left = {
+        "front matter": _solid(text[: document.front_matter]),
+        "headings": sum(_solid(text[r.start : r.end]) for r in headings),
+    }
+    left["markup"] = max(_solid(text) - indexed - sum(left.values()), 0)
+    return {
+        "solid_chars": _solid(text),
+        "indexed_chars": indexed,
+        "left_out": {why: count for why, count in left.items() if count},
+        "chunks": len(stored.chunks),
+    }
+
+
+def _chunk_documents(plan: Plan, counter: TokenCounter, watcher: Watcher) -> dict[str, StoredDocument]:
+    """Chunk the fresh documents and complete their records in the plan."""
+    watcher.start("chunking", len(plan.fresh))
+    stored: dict[str, StoredDocument] = {}
+    losses: dict[str, dict[str, Any]] = {}
+    while plan.fresh:
+        doc_id, document = plan.fresh.popitem()
+        stored[doc_id] = _stored(document, counter)
+        losses[doc_id] = _loss(document, stored[doc_id])
+        watcher.advance()
+    for at, record in enumerate(plan.records):
+        if record.doc_id in stored:
+            done = replace(record, **losses[record.doc_id])
+            if not stored[record.doc_id].chunks:
+                done = replace(done, status=FileStatus.EMPTY, reason="no text but headings or markup")
+            plan.records[at] = done
+    return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The documents of the next generation, in order of their ids; ``fresh`` are those new to it."""
+
+    entries: tuple[Entry, ...]
+    fresh: frozenset[str]
+
+    def chunks(self, only: frozenset[str] | None = None) -> list[StoredChunk]:
+        """Return the chunks in order of their ids, of all documents or of those in ``only``."""
+        documents = [e.document for e in self.entries if only is None or e.document.doc_id in only]
+        return sorted((c for d in documents for c in d.chunks), key=lambda c: c.chunk.chunk_id)
+
+    def names(self) -> list[tuple[str, str]]:
+        """Return (source, doc_id) of every file."""
+        return [(source, e.document.doc_id) for e in self.entries for source, _ in e.names]
+
+
+def gather(
+    plan: Plan, previous: Previous, counter: TokenCounter, bibliography: dict[str, str], watcher: Watcher
+) -> Contents:
+    """Chunk what is new, take over what stays, and complete the records of the plan.
+
+    ``bibliography`` names the bibliography file of each document by its source. Raises IndexDamagedError
+    when the generation before is not what was written.
+    """
+    fresh = _chunk_documents(plan, counter, watcher)
+    names: dict[str, list[FileRecord]] = {}
+    for record in plan.records:
+        if record.status is FileStatus.INDEXED:
+            names.setdefault(record.doc_id, []).append(record)
+    kept = names.keys() - fresh.keys()
+    if previous.generation:
+        check_hashes(previous.generation.folder, previous.generation.manifest, store=False)
+    old = previous.generation.passages.stored_documents(kept) if previous.generation and kept else {}
+    entries = [
+        Entry(
+            fresh[d] if d in fresh else old[d],
+            tuple((r.source, r.path) for r in names[d]),
+            bibliography[names[d][0].source],
+        )
+        for d in sorted(names)
+    ]
+    return Contents(tuple(entries), frozenset(fresh.keys() & names.keys()))

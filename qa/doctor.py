@@ -1,0 +1,214 @@
+"""Examines an index thoroughly; each finding has its remedy, and most can be applied at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from qa.cache import VectorCache
+from qa.config import Settings
+from qa.encoder import encoder_folder, read_card
+from qa.errors import IndexDamagedError, QaError
+from qa.generation import CACHE_NAME, CURRENT_NAME, current, drop_unused, unused
+from qa.indexer import build_index
+from qa.locks import writer_lock
+from qa.manifest import CHROMA_NAME, FileStatus, Manifest, read_files, read_manifest
+from qa.models import find_model
+from qa.parts import problem, sha256_of
+from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED
+from qa.store import chroma_version
+from qa.verify import verify_apart
+
+
+class Remedy(StrEnum):
+    """What mends a finding: nothing to do, the index made again, a leftover removed, or the user's hand."""
+
+    NONE = "none"
+    REBUILD = "rebuild"
+    RENEW = "renew"
+    CLEAN = "clean"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: whether it passed, what was seen, and the command that mends it ("" when it passed)."""
+
+    check: str
+    passed: bool
+    detail: str
+    fix: str = ""
+    remedy: Remedy = Remedy.NONE
+
+
+def _ok(check: str, detail: str) -> Finding:
+    return Finding(check, passed=True, detail=detail)
+
+
+def _bad(check: str, detail: str, remedy: Remedy, index: Path, fix: str = "") -> Finding:
+    command = fix or f"run: qa doctor --fix --index {index}"
+    return Finding(check, passed=False, detail=detail, fix=command, remedy=remedy)
+
+
+def _generation(index: Path) -> tuple[Path | None, Manifest | None, Finding]:
+    try:
+        folder = current(index)
+        if folder is None:
+            where = f"run: qa index FOLDER --index {index}"
+            return None, None, _bad("index", f"there is no index in {index}", Remedy.USER, index, where)
+        manifest = read_manifest(folder)
+    except QaError as error:
+        return None, None, _bad("index", str(error), Remedy.REBUILD, index)
+    made = f"{folder.name} of {manifest.created_at}, {manifest.documents} documents, {manifest.chunks} chunks"
+    return folder, manifest, _ok("index", made)
+
+
+def _parts(index: Path, folder: Path, manifest: Manifest) -> Finding:
+    failures = [f for name, part in manifest.parts.items() if (f := problem(folder / name, part, deep=True))]
+    if failures:
+        store = str(folder / CHROMA_NAME)
+        note = " (or a Chroma client has opened the store)" if all(store in f for f in failures) else ""
+        return _bad("files", "; ".join(failures) + note, Remedy.REBUILD, index)
+    size = sum(part.size for part in manifest.parts.values())
+    return _ok("files", f"{len(manifest.parts)} files, {size / 1e6:.1f} MB, as they were written")
+
+
+def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
+    scratch = index / f"doctor-{folder.name}"
+    try:
+        # Chroma writes to what it opens, so it is given a copy.
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(folder, scratch)
+        verify_apart(scratch, manifest.chunks, sample=manifest.chunks)
+    except (IndexDamagedError, OSError) as error:
+        return _bad("agreement", str(error).replace(str(scratch), str(folder)), Remedy.REBUILD, index)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _ok("agreement", f"all parts hold the same {manifest.chunks} chunks, each found by its own vector")
+
+
+def _encoder(index: Path, manifest: Manifest) -> Finding:
+    folder = encoder_folder(index, manifest.model_checksum)
+    card = read_card(folder)
+    failures = (
+        [f for name, part in card.parts.items() if (f := problem(folder / name, part, deep=True))] if card else []
+    )
+    if card is None or failures:
+        detail = "; ".join(failures) or f"{folder} is missing or not what was written"
+        return _bad("encoder", detail, Remedy.REBUILD, index)
+    if card.reason:
+        return _ok("encoder", f"questions are encoded by sentence-transformers: {card.reason}")
+    return _ok("encoder", f"ONNX, within {card.max_diff:.0e} of sentence-transformers")
+
+
+def _model(index: Path, manifest: Manifest) -> Finding:
+    try:
+        model = find_model(manifest.model)
+        same = model.checksum == manifest.model_checksum
+    except QaError as error:
+        return _bad("model", str(error), Remedy.USER, index, error.fix)
+    if not same:
+        detail = f"{manifest.model} is not the model that the index was made with"
+        return _bad("model", detail, Remedy.RENEW, index)
+    return _ok("model", f"{manifest.model}, checksum {manifest.model_checksum[:12]}")
+
+
+def _reader(index: Path) -> Finding:
+    reinstall = "pip install --force-reinstall qa"
+    try:
+        card = json.loads((SHIPPED / CARD_FILE).read_text(encoding="utf-8"))
+        same = sha256_of(SHIPPED / MODEL_FILE) == card["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        return _bad("reader", f"the reader in {SHIPPED} cannot be read: {error}", Remedy.USER, index, reinstall)
+    if not same:
+        return _bad("reader", f"{SHIPPED / MODEL_FILE} is not what was shipped", Remedy.USER, index, reinstall)
+    return _ok("reader", f"checksum {card['sha256'][:12]}")
+
+
+def _versions(index: Path, manifest: Manifest) -> Finding:
+    if manifest.chromadb != chroma_version():
+        detail = f"the store was written by chromadb {manifest.chromadb}, installed is {chroma_version()}"
+        return _bad("versions", detail, Remedy.RENEW, index)
+    return _ok("versions", f"qa {manifest.qa}, chromadb {manifest.chromadb}, format {manifest.format}")
+
+
+def _cache(index: Path, manifest: Manifest) -> Finding:
+    path = index / CACHE_NAME
+    if not path.is_file():
+        return _bad("cache", f"{path} is missing", Remedy.REBUILD, index)
+    cache = VectorCache(path, manifest.model_checksum)
+    failure, count = cache.problem(), len(cache)
+    cache.close()
+    if failure:
+        return _bad("cache", failure, Remedy.REBUILD, index)
+    return _ok("cache", f"{count} vectors, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _leftovers(index: Path) -> Finding:
+    found = [p.name for p in unused(index)]
+    found += [p.name for p in index.glob(f"{CURRENT_NAME}.new")]
+    if found:
+        return _bad("leftovers", f"left by a run that was killed: {', '.join(found)}", Remedy.CLEAN, index)
+    return _ok("leftovers", "none")
+
+
+def _space(index: Path, manifest: Manifest) -> Finding:
+    free = shutil.disk_usage(index).free
+    needed = 2 * sum(part.size for part in manifest.parts.values()) + 50 * 10**6
+    detail = f"{free // 10**6} MB free, {needed // 10**6} MB needed to renew the index"
+    if free < needed:
+        return _bad("space", detail, Remedy.USER, index, "free some space on this disk")
+    return _ok("space", detail)
+
+
+def _sources(index: Path, folder: Path, manifest: Manifest) -> Finding:
+    gone = [root for root in manifest.roots if not Path(root).exists()]
+    if gone:
+        fix = f"bring it back, or run: qa index --forget {gone[0]} --index {index}"
+        return _bad("sources", f"not there: {', '.join(gone)}", Remedy.USER, index, fix)
+    failed = [r.source for r in read_files(folder) if r.status is FileStatus.FAILED]
+    note = f"; {len(failed)} files failed (qa status --files names them)" if failed else ""
+    return _ok("sources", f"{', '.join(manifest.roots)}{note}")
+
+
+def examine(index: Path) -> Iterator[Finding]:
+    """Yield the findings about the index in the folder ``index``, one a check, as they are made.
+
+    Raises IndexBusyError while the index is being written, StorageError where it cannot be locked.
+    """
+    with writer_lock(index):
+        yield from _examine(index)
+
+
+def _examine(index: Path) -> Iterator[Finding]:
+    folder, manifest, finding = _generation(index)
+    yield finding
+    yield _reader(index)
+    if folder is None or manifest is None:
+        return
+    files = _parts(index, folder, manifest)
+    yield files
+    if files.passed:
+        yield _agreement(index, folder, manifest)
+        yield _sources(index, folder, manifest)
+    yield _encoder(index, manifest)
+    yield _model(index, manifest)
+    yield _versions(index, manifest)
+    yield _cache(index, manifest)
+    yield _leftovers(index)
+    yield _space(index, manifest)
+
+
+def repair(index: Path, settings: Settings, findings: list[Finding], *, say: Callable[[str], None]) -> None:
+    """Apply the remedies of the findings that qa can mend by itself. Raises QaError when one fails."""
+    remedies = {f.remedy for f in findings}
+    if Remedy.CLEAN in remedies:
+        with writer_lock(index):
+            drop_unused(index)
+            (index / f"{CURRENT_NAME}.new").unlink(missing_ok=True)
+    if remedies & {Remedy.REBUILD, Remedy.RENEW}:
+        build_index(index, settings, rebuild=Remedy.REBUILD in remedies, say=say)

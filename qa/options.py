@@ -1,0 +1,147 @@
+"""What the commands share: their options, their streams, the index that they open."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qa.errors import IndexMissingError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qa.config import Location, Settings
+    from qa.generation import Generation
+    from qa.indexer import Report
+    from qa.schema import Filters
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--index", metavar="DIR", help="The folder of the index. Default: QA_INDEX, qa.toml, the user's data folder."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+TopicOption = Annotated[
+    list[str] | None, typer.Option("--topic", help="Only documents of this topic. May be repeated.")
+]
+KindOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind", help="Only statements backed by this kind of source (government, news, ...). May be repeated."
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="GLOB", help="Only documents whose name matches. May be repeated."),
+]
+
+
+def out() -> Console:
+    """Return the console of standard output."""
+    from qa.render import console
+
+    return console()
+
+
+def err() -> Console:
+    """Return the console of standard error."""
+    from qa.render import console
+
+    return console(stderr=True)
+
+
+def print_json(text: str) -> None:
+    """Print one JSON object."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def settings_for(start: Path | None = None) -> Settings:
+    """Return the settings for work in ``start``, the working folder by default."""
+    from qa.config import load_settings
+
+    return load_settings((start or Path.cwd()).absolute())
+
+
+def run_index(folder: Path, settings: Settings, *, quiet: bool, **how: Any) -> Report:
+    """Bring an index up to date with a progress bar, or lines in a log; an interrupt is one line."""
+    from qa.indexer import build_index
+    from qa.render import ProgressWatcher
+
+    stream = err()
+
+    def say(line: str) -> None:
+        if not quiet:
+            stream.print(f"note: {line}")
+
+    try:
+        with ProgressWatcher(stream, quiet=quiet) as watcher:
+            return build_index(folder, settings, watcher=watcher, say=say, **how)
+    except KeyboardInterrupt:
+        stream.print(
+            "interrupted; the index is as it was, and what was embedded is kept (run the command again to go on)"
+        )
+        raise typer.Exit(130) from None
+
+
+def _refresh_shipped(location: Location, *, quiet: bool) -> Path:
+    """Build the index of the corpus that comes with qa, or bring it up to date; return its folder."""
+    from qa.config import Settings, shipped_corpus
+    from qa.generation import current
+    from qa.shipped import is_fresh
+
+    corpus = shipped_corpus()
+    is_new = current(location.shipped) is None
+    if is_new or not is_fresh(location.shipped, corpus):
+        if not quiet:
+            what = "Building" if is_new else "Bringing up to date"
+            err().print(f"{what} the index of the corpus that comes with qa, in {location.shipped} (some seconds)")
+        run_index(location.shipped, Settings(), quiet=quiet, paths=[corpus])
+    return location.shipped
+
+
+@contextlib.contextmanager
+def open_index(flag: Path | None, *, quiet: bool = False) -> Iterator[Generation]:
+    """Open the index that is asked for; without any, that of the corpus that comes with qa."""
+    from qa.config import locate
+    from qa.generation import Generation, current
+
+    settings = settings_for()
+    location = locate(settings, flag)
+    folder = location.path
+    if location.is_default and current(folder) is None:
+        folder = _refresh_shipped(location, quiet=quiet)
+    elif current(folder) is None:
+        hint = f" --index {flag}" if flag else ""
+        raise IndexMissingError(f"there is no index in {folder}", fix=f"run: qa index FOLDER{hint}")
+    with Generation(folder) as generation:
+        made_with = generation.manifest.model
+        if settings.model and settings.model != made_with:
+            from qa.errors import IndexMismatchError
+
+            raise IndexMismatchError(
+                f"the index in {folder} was made with the model {made_with}, the settings say {settings.model}",
+                fix="run: qa index (it makes the index anew with that model)",
+            )
+        yield generation
+
+
+def filters_of(topic: list[str] | None, kind: list[str] | None, source: list[str] | None) -> Filters:
+    """Return what the filter options say."""
+    from qa.schema import Filters
+
+    return Filters(tuple(topic or ()), tuple(kind or ()), tuple(source or ()))
+
+
+def question_from(text: str) -> str:
+    """Return the question of the command line, or what stands on standard input for "-"."""
+    if text != "-":
+        return text
+    return sys.stdin.read()

@@ -1,0 +1,142 @@
+"""The reader: a small cross-encoder that marks, in a passage, the words that answer a question.
+
+It ships with qa as ONNX (``qa/reader_model``; ``training/`` is how it was made). Its word embeddings
+are those of the packaged all-MiniLM-L6-v2 and are looked up there, so that they are stored once.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from qa.encoder import Vectors, load_tokenizer
+from qa.errors import ModelError
+from qa.models import packaged_model
+from qa.schema import Range
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Encoding, Tokenizer
+
+SHIPPED = Path(__file__).with_name("reader_model")
+MODEL_FILE = "reader.onnx"
+CARD_FILE = "reader.json"
+_TABLE = "embeddings.word_embeddings.weight"
+_MAX_QUESTION = 64
+_MAX_SPAN_TOKENS = 30
+_BATCH = 4
+_CLS, _SEP = 101, 102
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of one passage. Scores are logits; those of one reading are comparable.
+
+    ``start`` and ``end`` (n,) are for the n tokens of the passage, ``offsets`` (n, 2) their characters;
+    ``null`` is the score of "no answer here", ``answer`` that of "this passage answers".
+    """
+
+    start: Vectors
+    end: Vectors
+    offsets: npt.NDArray[np.int64]
+    null: float
+    answer: float
+
+    def best(self, lo: int, hi: int) -> tuple[float, Range | None]:
+        """Return the best span inside the characters [lo, hi), with its score over that of no answer."""
+        inside = np.flatnonzero((self.offsets[:, 0] >= lo) & (self.offsets[:, 1] <= hi))
+        if len(inside) == 0:
+            return -20.0, None
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        grid = self.start[first:last, None] + self.end[None, first:last]
+        rows = np.arange(last - first)
+        distance = rows[None, :] - rows[:, None]
+        grid = np.where((distance >= 0) & (distance < _MAX_SPAN_TOKENS), grid, -1e9)
+        a, b = divmod(int(grid.argmax()), last - first)
+        span = Range(int(self.offsets[first + a, 0]), int(self.offsets[first + b, 1]))
+        return float(grid[a, b]) - self.null, span
+
+
+class Reader:
+    """Reads passages with the shipped model."""
+
+    def __init__(self, folder: Path = SHIPPED, *, threads: int = 1) -> None:
+        self.folder = folder
+        self.threads = threads
+
+    @cached_property
+    def _card(self) -> dict[str, int | str | float]:
+        try:
+            card: dict[str, int | str | float] = json.loads((self.folder / CARD_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"the reader in {self.folder} cannot be read: {error}", fix="pip install --force-reinstall qa"
+            ) from error
+        return card
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        # Optimised when it was exported.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        return ort.InferenceSession(str(self.folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return load_tokenizer(packaged_model() / "tokenizer.json")
+
+    @cached_property
+    def _table(self) -> Vectors:
+        """The word embeddings (vocabulary, size), mapped from the weights of the packaged model."""
+        path = packaged_model() / "model.safetensors"
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            entry = json.loads(file.read(length))[_TABLE]
+        start = 8 + length + entry["data_offsets"][0]
+        return np.memmap(path, dtype="<f4", mode="r", offset=start, shape=tuple(entry["shape"]))
+
+    def _run(self, question: list[int], passages: Sequence[Encoding]) -> list[Reading]:
+        room = int(self._card["max_length"]) - len(question) - 3
+        ids = [[_CLS, *question, _SEP, *p.ids[:room], _SEP] for p in passages]
+        length = max(len(row) for row in ids)
+        padded = np.array([row + [0] * (length - len(row)) for row in ids], dtype=np.int64)
+        mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in ids], dtype=np.int64)
+        types = np.zeros_like(padded)
+        first = len(question) + 2
+        types[:, first:] = 1
+        feeds = {"embeddings": np.asarray(self._table[padded], dtype=np.float32), "mask": mask, "types": types * mask}
+        start, end, answer = self._session.run(["start", "end", "answer"], feeds)
+        readings = []
+        for i, passage in enumerate(passages):
+            size = len(passage.ids[:room])
+            part = slice(first, first + size)
+            offsets = np.array(passage.offsets[:room], dtype=np.int64).reshape(-1, 2)
+            null = float(start[i, 0] + end[i, 0])
+            readings.append(Reading(start[i, part], end[i, part], offsets, null, float(answer[i])))
+        return readings
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
+        """Return a reading of each passage, in their order; what exceeds the window is not read."""
+        if not passages:
+            return []
+        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:_MAX_QUESTION]
+        encoded = self._tokenizer.encode_batch(list(passages), add_special_tokens=False)
+        order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i].ids), i))
+        readings: dict[int, Reading] = {}
+        for at in range(0, len(order), _BATCH):
+            part = order[at : at + _BATCH]
+            readings |= dict(zip(part, self._run(asked, [encoded[i] for i in part]), strict=True))
+        return [readings[i] for i in range(len(passages))]

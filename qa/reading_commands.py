@@ -1,0 +1,197 @@
+"""The commands that only read an index: ask, search, show, sources, status."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa.options import (
+    IndexOption,
+    JsonOption,
+    KindOption,
+    QuietOption,
+    SourceOption,
+    TopicOption,
+    err,
+    filters_of,
+    open_index,
+    out,
+    print_json,
+    question_from,
+)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help='The question, or "-" to read it from standard input.')],
+    index: IndexOption = None,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=100, help="How many passages to consider and to list in JSON.")
+    ] = 10,
+    topic: TopicOption = None,
+    kind: KindOption = None,
+    source: SourceOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every candidate with its scores, and why.")] = False,
+    exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Answer a question with quoted sentences, each with its citation, or say that the documents do not.
+
+    Examples:
+
+      qa ask "When were the MOAs rescinded, and by whom?"
+
+      qa ask --kind government "How many people were removed?"
+
+      echo "What is a detainer?" | qa ask - --json
+    """
+    from qa import output
+    from qa.answerer import Answerer
+    from qa.question import check
+
+    text = check(question_from(question))
+    with open_index(index, quiet=quiet) as generation:
+        answer = Answerer(generation).ask(text, k=k, filters=filters_of(topic, kind, source))
+        if json_:
+            print_json(output.dumps(output.answer(answer, generation.manifest)))
+        else:
+            from qa import render
+
+            render.show_answer(out(), answer)
+            if explain:
+                render.show_explanation(out(), answer)
+            if not quiet:
+                render.show_notes(err(), answer.notes)
+    if exit_status and not answer.verdict.answered:
+        raise typer.Exit(3)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help='Words to look for, or "-". What stands in quotation marks must occur.')],
+    index: IndexOption = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 5,
+    topic: TopicOption = None,
+    kind: KindOption = None,
+    source: SourceOption = None,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the passages that fit best; no answer is chosen.
+
+    Examples:
+
+      qa search "fingerprint matches in IDENT"
+
+      qa search '"opt-in, opt-out program"' -k 3
+    """
+    from qa import output
+    from qa.question import check
+    from qa.retriever import Retriever
+
+    text = check(question_from(query))
+    with open_index(index, quiet=quiet) as generation:
+        found = Retriever(generation).search(text, k=k, filters=filters_of(topic, kind, source))
+        notes = [f'"{typed}" was read as "{read}"' for typed, read in found.question.corrections]
+        if json_:
+            print_json(output.dumps(output.search(text, found.hits, notes, generation.manifest)))
+        else:
+            from qa import render
+
+            render.show_hits(out(), found.hits)
+            if not quiet:
+                render.show_notes(err(), notes)
+
+
+def show(
+    place: Annotated[
+        str, typer.Argument(metavar="FILE[:LINE[-LINE]]", help="A document as citations name it, and lines of it.")
+    ],
+    index: IndexOption = None,
+    context: Annotated[
+        int, typer.Option("--context", "-c", min=0, max=10000, help="Lines around the wanted ones.")
+    ] = 4,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show a passage in its surroundings, with the cited lines marked.
+
+    Examples:
+
+      qa show corpus/detainers.md:24
+
+      qa show detainers.md:20-30 --context 10
+    """
+    from qa import output, render
+    from qa.viewer import view
+
+    with open_index(index, quiet=quiet) as generation:
+        seen = view(generation.passages, place, context=context)
+        if json_:
+            print_json(output.dumps(seen.as_json()))
+            return
+        render.show_lines(out(), seen.title, seen.lines)
+        if not quiet:
+            render.show_notes(err(), seen.notes)
+
+
+def sources(
+    index: IndexOption = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="List the public sources behind the documents.")
+    ] = False,
+    topic: TopicOption = None,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the documents of the index, or with --references the public sources that they cite.
+
+    Examples:
+
+      qa sources --topic moa
+
+      qa sources --references --json
+    """
+    from qa import output, render
+    from qa.viewer import documents
+
+    with open_index(index, quiet=quiet) as generation:
+        if references:
+            found = generation.passages.references()
+            if json_:
+                print_json(output.dumps({"references": [output.reference(r) for r in found]}))
+            else:
+                render.show_references(out(), found)
+            return
+        rows = documents(generation.passages, tuple(topic or ()))
+        if json_:
+            print_json(output.dumps({"documents": rows}))
+        else:
+            render.show_sources(out(), rows)
+
+
+def status(
+    index: IndexOption = None,
+    files: Annotated[bool, typer.Option("--files", help="Say of every file what became of it.")] = False,
+    json_: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say what is indexed, with what, how large and how old it is, and which files have changed since.
+
+    Examples:
+
+      qa status
+
+      qa status --files --json
+    """
+    from qa import output, render
+    from qa.viewer import status_of
+
+    with open_index(index, quiet=quiet) as generation:
+        found = status_of(generation, every_file=files)
+        if json_:
+            print_json(output.dumps(found.as_json()))
+            return
+        render.show_status(out(), found.rows(), generation.manifest)
+        if files:
+            render.show_files(out(), found.files)

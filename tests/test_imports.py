@@ -1,0 +1,54 @@
+"""Help is instant and a question needs no heavy library: looked at in fresh processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "transformers", "sentence_transformers", "chromadb"}
+# What help must not load either: each costs a tenth of a second or more.
+SLOW = {"numpy", "onnxruntime", "tokenizers", "sqlite3", "yaml", "nupunkt"}
+_PROGRAM = """
+import json, sys
+from qa.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+sys.stderr.write("\\nMODULES " + json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+def modules_after(*argv: str) -> set[str]:
+    """Return the top-level modules that a fresh process has loaded after running a command."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *argv], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    return set(json.loads(done.stderr.rsplit("MODULES ", 1)[1]))
+
+
+@pytest.mark.parametrize("command", ["", "ask", "search", "show", "sources", "status", "index"])
+def test_help_imports_no_model_library(command: str) -> None:
+    loaded = modules_after(*[c for c in (command,) if c], "--help")
+
+    assert loaded & (HEAVY | SLOW) == set()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("argv", [("ask", "What is a detainer?"), ("search", "detainer"), ("status",), ("sources",)])
+def test_reading_the_index_imports_no_heavy_library(argv: tuple[str, ...], shipped_index: Path) -> None:
+    loaded = modules_after(*argv, "--index", str(shipped_index))
+
+    assert loaded & HEAVY == set()
+
+
+@pytest.mark.model
+def test_an_unchanged_index_is_renewed_without_any_model(shipped_index: Path) -> None:
+    loaded = modules_after("index", "--index", str(shipped_index))
+
+    assert loaded & (HEAVY | {"onnxruntime"}) == set()

@@ -1,0 +1,1 @@
+"""The recipe by which the reader that ships with qa is trained."""
