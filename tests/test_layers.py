@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
-    {"errors", "schema", "progress"},
+    {"errors", "schema", "progress", "judging"},
     {"text", "config", "references", "parts"},
     {"terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
     {"walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
