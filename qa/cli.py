@@ -11,6 +11,7 @@ import typer
 
 from qa import __version__
 from qa.errors import QaError
+from qa.eval_commands import eval_command
 from qa.index_commands import cache, doctor, index_command
 from qa.reading_commands import ask, search, show, sources, status
 
@@ -39,6 +40,7 @@ app.command()(show)
 app.command()(sources)
 app.command()(status)
 app.command("index")(index_command)
+app.command("eval")(eval_command)
 app.command()(doctor)
 app.command()(cache)
 

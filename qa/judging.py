@@ -60,7 +60,10 @@ def _f1(said: list[str], gold: list[str]) -> float:
 
 def holds_passage(text: str, gold: Sequence[str]) -> bool:
     """Tell whether ``text`` has a ``gold`` passage in it, or five words or more of ``text`` are all in one."""
-    searched = squad_normal(text)
-    wanted = [squad_normal(g) for g in gold]
-    is_long = len(searched.split()) >= _ENOUGH_WORDS
-    return any(is_inside(g, searched) or (is_long and is_inside(searched, g)) for g in wanted)
+    return has_passage(squad_normal(text), [squad_normal(g) for g in gold])
+
+
+def has_passage(text: str, gold: Sequence[str]) -> bool:
+    """Tell what ``holds_passage`` does of strings that are normalised already."""
+    is_long = len(text.split()) >= _ENOUGH_WORDS
+    return any(is_inside(g, text) or (is_long and is_inside(text, g)) for g in gold)

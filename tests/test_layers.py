@@ -9,11 +9,11 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
-    {"errors", "schema", "progress", "judging"},
-    {"text", "config", "references", "parts"},
+    {"errors", "schema", "progress", "judging", "metrics"},
+    {"text", "config", "references", "parts", "gold"},
     {"terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
     {"walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
-    {"loader", "sparse", "generation", "question", "vectors"},
+    {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors"},
     {
         "planner",
         "citations",
@@ -31,8 +31,11 @@ LAYERS: list[set[str]] = [
     {"indexer"},
     {"output", "abstention", "doctor", "upkeep"},
     {"answerer", "render"},
+    {"evaluation"},
+    {"comparison", "evaluation_plot"},
+    {"evaluation_report"},
     {"options"},
-    {"reading_commands", "index_commands"},
+    {"reading_commands", "index_commands", "eval_commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -41,8 +44,8 @@ HEAVY_ONLY_IN = {
     "chromadb": {"store"},
     "sentence_transformers": {"embedder"},
     "torch": {"embedder"},
-    "typer": {"cli", "options", "reading_commands", "index_commands"},
-    "rich": {"render", "options"},
+    "typer": {"cli", "options", "reading_commands", "index_commands", "eval_commands"},
+    "rich": {"render", "evaluation_report", "options"},
 }
 MODULES = sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")
 
