@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qa.abstention import load_calibration, verdict
+from qa.abstention import verdict
 from qa.citations import Citer
 from qa.evidence import Coverage, candidates
 from qa.generation import Generation
 from qa.language import language_note
-from qa.reader import Reader
+from qa.reader_choice import ReaderChoice, shipped_reader
 from qa.retriever import Retriever
 from qa.schema import Answer, Filters, Quote
 from qa.selection import Scored, choose, closest, score
@@ -22,12 +22,12 @@ READ_PASSAGES = 8
 class Answerer:
     """Answers questions from one generation; models are loaded at the first question."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, choice: ReaderChoice | None = None) -> None:
         self.passages = generation.passages
         self.model = generation.manifest.model
         self.retriever = Retriever(generation)
-        self.reader = Reader()
-        self.calibration = load_calibration()
+        choice = choice or shipped_reader()
+        self.reader, self.calibration, self.note = choice.reader, choice.calibration, choice.note
 
     def ask(self, text: str, *, k: int = 10, filters: Filters | None = None) -> Answer:
         """Answer ``text`` from the best ``k`` passages. Raises QuestionError when it cannot be searched for."""
@@ -39,7 +39,7 @@ class Answerer:
         scored = score(question, found, self.reader, self.calibration.ranking)
         decision = verdict(_evidence(scored), self.calibration)
         citer = Citer(self.passages)
-        notes = [f'"{typed}" was read as "{read}"' for typed, read in question.corrections]
+        notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
         quotes = _quotes(choose(scored, question), citer) if decision.answered else []
         if decision.answered and not quotes:
             reason = "the sentences that answered do not stand in the files any more"

@@ -21,7 +21,7 @@ DEFAULT_NAMES = frozenset({DEFAULT_MODEL, f"sentence-transformers/{DEFAULT_MODEL
 class Settings:
     """The settings in force. ``folder`` is where qa.toml stands, None without one.
 
-    ``model``, ``encoding`` and ``sources`` are empty when nobody set them; ``max_file_mb`` is the
+    ``model``, ``reader``, ``encoding`` and ``sources`` are empty when nobody set them; ``max_file_mb`` is the
     size above which a file is refused (10**6 bytes).
     """
 
@@ -30,6 +30,7 @@ class Settings:
     sources: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     model: str = ""
+    reader: str = ""
     references: str = "references.json"
     encoding: str = ""
     max_file_mb: int = 200
@@ -78,10 +79,16 @@ def _model_name(value: str, start: Path) -> str:
     return str(folder.resolve()) if folder.is_dir() else value
 
 
+def _reader_name(value: str, start: Path) -> str:
+    """Return a reader as it is opened: a folder by its full path, anything else as it was written."""
+    folder = start / home_expanded(Path(value))
+    return str(folder.resolve()) if value and folder.is_dir() else value
+
+
 def read_config(path: Path) -> Settings:
     """Read one qa.toml. Raises ConfigError for a syntax error, an unknown key or a wrong value.
 
-    ``index``, and ``model`` where it is a folder, are taken from the folder of the file.
+    ``index``, and ``model`` and ``reader`` where they are folders, are taken from the folder of the file.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -100,6 +107,8 @@ def read_config(path: Path) -> Settings:
         values["index"] = named.absolute() if values["index"] else None
     if values.get("model"):
         values["model"] = _model_name(values["model"], path.parent)
+    if values.get("reader"):
+        values["reader"] = _reader_name(values["reader"], path.parent)
     return Settings(folder=path.parent, **values)
 
 
@@ -112,6 +121,8 @@ def load_settings(start: Path, environ: Mapping[str, str] = os.environ) -> Setti
         changes["index"] = home_expanded(Path(environ["QA_INDEX"])).absolute()
     if environ.get("QA_MODEL"):
         changes["model"] = _model_name(environ["QA_MODEL"], Path.cwd())
+    if environ.get("QA_READER"):
+        changes["reader"] = _reader_name(environ["QA_READER"], Path.cwd())
     values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     return Settings(**(values | changes))
 

@@ -50,7 +50,7 @@ _MAX_DIFF = 1e-5
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Keep the libraries' progress bars, warnings and advice off the terminal."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -72,7 +72,7 @@ class Embedder:
     @cached_property
     def _transformer(self) -> SentenceTransformer:
         os.environ["HF_HUB_OFFLINE"] = "1"
-        with _quiet():
+        with quiet_libraries():
             from sentence_transformers import SentenceTransformer
 
             try:
@@ -138,7 +138,7 @@ class Embedder:
         """Return the unit vectors (n, dimension) of passages, float32."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        with _quiet():
+        with quiet_libraries():
             vectors = self._transformer.encode_document(texts, batch_size=_BATCH, show_progress_bar=False)
         return unit(np.asarray(vectors, dtype=np.float32))
 
@@ -146,7 +146,7 @@ class Embedder:
         """Return the unit vectors (n, dimension) of questions, float32."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        with _quiet():
+        with quiet_libraries():
             vectors = self._transformer.encode_query(texts, batch_size=_BATCH, show_progress_bar=False)
         return unit(np.asarray(vectors, dtype=np.float32))
 
@@ -193,7 +193,7 @@ class Embedder:
         if self.tokenizer is None:
             return self._without_encoder(draft, "the model has no tokenizer.json")
         try:
-            with _quiet():
+            with quiet_libraries():
                 inputs = _export(self._transformer, draft)
         except Exception as error:  # noqa: BLE001 - torch's exporter raises its internals' exceptions
             return self._without_encoder(draft, f"the export failed: {type(error).__name__}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import IndexOption, JsonOption, QuietOption, err, open_index, out, print_json
+from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, err, open_index, out, print_json, reader_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +70,7 @@ def eval_command(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Only the questions of this split.")] = "",
     k: Annotated[int, typer.Option("-k", min=10, max=100, help="How many passages to consider.")] = 10,
+    reader: ReaderOption = "",
     compare: Annotated[
         Path | None, typer.Option("--compare", metavar="RUN", help="What --json printed earlier: say what changed.")
     ] = None,
@@ -94,7 +95,7 @@ def eval_command(
 
       qa eval questions.yaml
 
-      qa eval questions.yaml --json > before.json
+      qa eval questions.yaml --reader none --json > before.json
 
       qa eval questions.yaml --compare before.json --fail-under containment=0.9 --plot eval.svg
     """
@@ -119,12 +120,13 @@ def eval_command(
     for path in plot or []:
         check_plot(path)
     asked = _of_split(read_questions(questions), split, questions)
+    choice = reader_for(reader, quiet=quiet)
     with open_index(index, quiet=quiet) as generation, ProgressWatcher(err(), quiet=quiet) as watcher:
         watcher.start("questions", len(asked))
-        judged = list(Evaluator(Answerer(generation), k=k).judge(asked, watcher.advance))
+        judged = list(Evaluator(Answerer(generation, choice), k=k).judge(asked, watcher.advance))
         manifest = generation.manifest
     before = compared(judged, run) if run else None
-    evaluation = report.evaluation_of(judged, reader="shipped", before=before)
+    evaluation = report.evaluation_of(judged, reader=choice.name, before=before)
     for path in plot or []:
         draw(path, [j.outcome for j in judged])
     if json_:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qa.config import Location, Settings
     from qa.generation import Generation
     from qa.indexer import Report
+    from qa.reader_choice import ReaderChoice
     from qa.schema import Filters
 
 IndexOption = Annotated[
@@ -40,6 +41,15 @@ KindOption = Annotated[
 SourceOption = Annotated[
     list[str] | None,
     typer.Option("--source", metavar="GLOB", help="Only documents whose name matches. May be repeated."),
+]
+
+ReaderOption = Annotated[
+    str,
+    typer.Option(
+        "--reader",
+        metavar="NAME|none",
+        help="Another reader: a question-answering model or cross-encoder, by folder or name on the hub; or none.",
+    ),
 ]
 
 
@@ -131,6 +141,20 @@ def open_index(flag: Path | None, *, quiet: bool = False) -> Iterator[Generation
                 fix="run: qa index (it makes the index anew with that model)",
             )
         yield generation
+
+
+def reader_for(flag: str, *, quiet: bool) -> ReaderChoice:
+    """Return the reader that is asked for: the flag, QA_READER, qa.toml, else the shipped one.
+
+    Only one that is named on the command line is fetched.
+    """
+    from qa.reader_choice import choose_reader
+
+    def say(line: str) -> None:
+        if not quiet:
+            err().print(f"note: {line}", soft_wrap=True)
+
+    return choose_reader(flag or settings_for().reader, may_download=bool(flag), say=say)
 
 
 def filters_of(topic: list[str] | None, kind: list[str] | None, source: list[str] | None) -> Filters:

@@ -11,6 +11,7 @@ from qa.options import (
     JsonOption,
     KindOption,
     QuietOption,
+    ReaderOption,
     SourceOption,
     TopicOption,
     err,
@@ -19,6 +20,7 @@ from qa.options import (
     out,
     print_json,
     question_from,
+    reader_for,
 )
 
 
@@ -31,6 +33,7 @@ def ask(
     topic: TopicOption = None,
     kind: KindOption = None,
     source: SourceOption = None,
+    reader: ReaderOption = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show every candidate with its scores, and why.")] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
     json_: JsonOption = False,
@@ -52,7 +55,9 @@ def ask(
 
     text = check(question_from(question))
     with open_index(index, quiet=quiet) as generation:
-        answer = Answerer(generation).ask(text, k=k, filters=filters_of(topic, kind, source))
+        answer = Answerer(generation, reader_for(reader, quiet=quiet)).ask(
+            text, k=k, filters=filters_of(topic, kind, source)
+        )
         if json_:
             print_json(output.dumps(output.answer(answer, generation.manifest)))
         else:

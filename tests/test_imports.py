@@ -40,7 +40,16 @@ def test_help_imports_no_model_library(command: str) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("argv", [("ask", "What is a detainer?"), ("search", "detainer"), ("status",), ("sources",)])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("ask", "What is a detainer?"),
+        ("ask", "detainer", "--reader", "none"),
+        ("search", "detainer"),
+        ("status",),
+        ("sources",),
+    ],
+)
 def test_reading_the_index_imports_no_heavy_library(argv: tuple[str, ...], shipped_index: Path) -> None:
     loaded = modules_after(*argv, "--index", str(shipped_index))
 

@@ -13,7 +13,7 @@ LAYERS: list[set[str]] = [
     {"text", "config", "references", "parts", "gold"},
     {"terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
     {"walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
-    {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors"},
+    {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
     {
         "planner",
         "citations",
@@ -30,6 +30,7 @@ LAYERS: list[set[str]] = [
     {"builder", "selection", "contents"},
     {"indexer"},
     {"output", "abstention", "doctor", "upkeep"},
+    {"reader_choice"},
     {"answerer", "render"},
     {"evaluation"},
     {"comparison", "evaluation_plot"},
@@ -42,8 +43,8 @@ LAYERS: list[set[str]] = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY_ONLY_IN = {
     "chromadb": {"store"},
-    "sentence_transformers": {"embedder"},
-    "torch": {"embedder"},
+    "sentence_transformers": {"embedder", "other_readers"},
+    "torch": {"embedder", "other_readers"},
     "typer": {"cli", "options", "reading_commands", "index_commands", "eval_commands"},
     "rich": {"render", "evaluation_report", "options"},
 }
