@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qa.abstention import verdict
+from qa.abstention import DEFAULT_RISK, calibration_of, verdict
 from qa.citations import Citer
 from qa.evidence import Coverage, candidates
 from qa.generation import Generation
@@ -27,17 +27,22 @@ class Answerer:
         self.model = generation.manifest.model
         self.retriever = Retriever(generation)
         choice = choice or shipped_reader()
-        self.reader, self.calibration, self.note = choice.reader, choice.calibration, choice.note
+        self.reader = choice.reader
+        checksum = generation.manifest.model_checksum
+        self.calibration, self.note = calibration_of(generation.index, checksum, choice.name)
 
-    def ask(self, text: str, *, k: int = 10, filters: Filters | None = None) -> Answer:
-        """Answer ``text`` from the best ``k`` passages. Raises QuestionError when it cannot be searched for."""
+    def ask(self, text: str, *, k: int = 10, filters: Filters | None = None, risk: float = DEFAULT_RISK) -> Answer:
+        """Answer ``text`` from the best ``k`` passages, with a wrong answer to at most ``risk`` of all questions.
+
+        Raises QuestionError when it cannot be searched for, UsageError for a risk that cannot be promised.
+        """
         retrieval = self.retriever.search(text, k=max(k, READ_PASSAGES), filters=filters)
         question = retrieval.question
         kinds = [kind.lower() for kind in filters.kinds] if filters else []
         coverage = Coverage(question, self.passages)
         found = candidates(retrieval.hits[:READ_PASSAGES], coverage, self.passages, kinds)
         scored = score(question, found, self.reader, self.calibration.ranking)
-        decision = verdict(_evidence(scored), self.calibration)
+        decision = verdict(_evidence(scored), self.calibration, risk=risk)
         citer = Citer(self.passages)
         notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
         quotes = _quotes(choose(scored, question), citer) if decision.answered else []

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from qa import __version__
+from qa.calibrate_commands import calibrate
 from qa.errors import QaError
 from qa.eval_commands import eval_command
 from qa.index_commands import cache, doctor, index_command
@@ -41,6 +42,7 @@ app.command()(sources)
 app.command()(status)
 app.command("index")(index_command)
 app.command("eval")(eval_command)
+app.command()(calibrate)
 app.command()(doctor)
 app.command()(cache)
 

@@ -13,7 +13,6 @@ from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, err, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qa.gold import GoldenQuestion
     from qa.metrics import Figure
 
 
@@ -50,14 +49,6 @@ def _missed(figures: Mapping[str, Figure], limits: Mapping[str, float]) -> list[
         if value > limit if is_loss else value < limit:
             lines.append(f"{name} is {value:.4f}, wanted at {'most' if is_loss else 'least'} {limit:g}")
     return lines
-
-
-def _of_split(questions: list[GoldenQuestion], split: str, path: Path) -> list[GoldenQuestion]:
-    chosen = [q for q in questions if not split or q.split == split]
-    if not chosen:
-        splits = ", ".join(sorted({q.split for q in questions if q.split})) or "none"
-        raise UsageError(f"no question of {path} has the split {split!r}", fix=f"name one of: {splits}")
-    return chosen
 
 
 def eval_command(
@@ -113,13 +104,13 @@ def eval_command(
     from qa.evaluation import Evaluator
     from qa.evaluation_plot import check_plot
     from qa.evaluation_plot import plot as draw
-    from qa.gold import read_questions
+    from qa.gold import of_split, read_questions
     from qa.render import ProgressWatcher, show_notes
 
     run = read_run(compare) if compare else None
     for path in plot or []:
         check_plot(path)
-    asked = _of_split(read_questions(questions), split, questions)
+    asked = of_split(read_questions(questions), split, questions)
     choice = reader_for(reader, quiet=quiet)
     with open_index(index, quiet=quiet) as generation, ProgressWatcher(err(), quiet=quiet) as watcher:
         watcher.start("questions", len(asked))

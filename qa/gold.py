@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -177,3 +177,12 @@ def _groups(value: Any, where: str) -> tuple[tuple[str, ...], ...]:
             fix='for example: [["39", "thirty-nine"], ["August 2011"]]; numbers go in quotation marks',
         )
     return tuple(tuple(group) for group in groups)
+
+
+def of_split(questions: Sequence[GoldenQuestion], split: str, path: Path) -> list[GoldenQuestion]:
+    """Return the questions of one split, all of them for "". Raises UsageError when there is none."""
+    chosen = [q for q in questions if not split or q.split == split]
+    if not chosen:
+        splits = ", ".join(sorted({q.split for q in questions if q.split})) or "none"
+        raise UsageError(f"no question of {path} has the split {split!r}", fix=f"name one of: {splits}")
+    return chosen

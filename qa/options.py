@@ -42,6 +42,14 @@ SourceOption = Annotated[
     list[str] | None,
     typer.Option("--source", metavar="GLOB", help="Only documents whose name matches. May be repeated."),
 ]
+RiskOption = Annotated[
+    float,
+    typer.Option(
+        "--risk",
+        metavar="SHARE",
+        help="The share of questions that may get a wrong answer; a lower one refuses more. See qa calibrate.",
+    ),
+]
 
 ReaderOption = Annotated[
     str,

@@ -100,6 +100,8 @@ def answer(a: Answer, manifest: Manifest) -> dict[str, Any]:
         "verdict": {
             "confidence": round(v.confidence, 4),
             "threshold": round(v.threshold, 4),
+            "risk": v.risk,
+            "fitted_on": v.fitted_on,
             "reason": v.reason,
             "evidence": {name: round(value, 4) for name, value in sorted(v.evidence.items())},
         },

@@ -12,6 +12,7 @@ from qa.options import (
     KindOption,
     QuietOption,
     ReaderOption,
+    RiskOption,
     SourceOption,
     TopicOption,
     err,
@@ -35,6 +36,7 @@ def ask(
     source: SourceOption = None,
     reader: ReaderOption = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show every candidate with its scores, and why.")] = False,
+    risk: RiskOption = 0.1,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
     json_: JsonOption = False,
     quiet: QuietOption = False,
@@ -56,7 +58,7 @@ def ask(
     text = check(question_from(question))
     with open_index(index, quiet=quiet) as generation:
         answer = Answerer(generation, reader_for(reader, quiet=quiet)).ask(
-            text, k=k, filters=filters_of(topic, kind, source)
+            text, k=k, filters=filters_of(topic, kind, source), risk=risk
         )
         if json_:
             print_json(output.dumps(output.answer(answer, generation.manifest)))

@@ -228,13 +228,19 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the documents answer: ``confidence`` is the estimated chance that they do (0 to 1)."""
+    """Whether the documents answer: ``confidence`` is the estimated chance that the answer is right (0 to 1).
+
+    ``threshold`` is the confidence from which on an answer is given; it follows from ``risk``, the share of
+    questions for which a wrong answer is accepted, and the questions that ``fitted_on`` names.
+    """
 
     answered: bool
     confidence: float
     threshold: float
     reason: str
     evidence: dict[str, float] = field(default_factory=dict)
+    risk: float = 0.0
+    fitted_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

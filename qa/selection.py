@@ -15,7 +15,7 @@ MAX_QUOTES = 3
 MAX_CLOSEST = 3
 # A second or third sentence is quoted when its score comes this near to the best; lists and
 # comparisons draw on more.
-_NEAR = 2.5
+_NEAR = 3.0
 _NEAR_WIDE = 5.0
 _WIDE = {QuestionKind.LIST, QuestionKind.COMPARE}
 # Sentences of which one has more than this share of the other's terms say the same thing.

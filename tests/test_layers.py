@@ -33,10 +33,10 @@ LAYERS: list[set[str]] = [
     {"reader_choice"},
     {"answerer", "render"},
     {"evaluation"},
-    {"comparison", "evaluation_plot"},
+    {"calibrating", "comparison", "evaluation_plot"},
     {"evaluation_report"},
     {"options"},
-    {"reading_commands", "index_commands", "eval_commands"},
+    {"reading_commands", "index_commands", "eval_commands", "calibrate_commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -45,7 +45,7 @@ HEAVY_ONLY_IN = {
     "chromadb": {"store"},
     "sentence_transformers": {"embedder", "other_readers"},
     "torch": {"embedder", "other_readers"},
-    "typer": {"cli", "options", "reading_commands", "index_commands", "eval_commands"},
+    "typer": {"cli", "options", "reading_commands", "index_commands", "eval_commands", "calibrate_commands"},
     "rich": {"render", "evaluation_report", "options"},
 }
 MODULES = sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")

@@ -1,4 +1,4 @@
-"""Writes a trained reader as ONNX: ``python -m training.export OUT/reader.pt qa/reader``.
+"""Writes a trained reader as ONNX: ``python -m training.export OUT/reader.pt qa/reader_model``.
 
 The word embeddings are left out (at run time they are looked up in the table of the packaged
 embedding model), and weights are stored in half precision: the network computes in single precision.

@@ -1,0 +1,117 @@
+"""Fits the chance that an answer is right on labelled questions: the evidence of each, and what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qa.abstention import SHIPPED_READER, Calibration, dump_calibration
+from qa.answerer import Answerer
+from qa.errors import QuestionError, StorageError, UsageError
+from qa.evaluation import is_right
+from qa.gold import GoldenQuestion
+from qa.other_readers import NO_READER
+
+# What is weighed, of all the evidence that an answer has; bench/README.md has what else was tried.
+EVIDENCE = {SHIPPED_READER: ("span", "answer", "coverage", "cosine"), NO_READER: ("coverage", "cosine")}
+_ANY_READER = ("span", "answer", "coverage", "cosine")
+# Below this the folds hold too few of either label to say anything.
+MIN_OF_EACH = 10
+# Of 0.1 to 3 the one with the best log loss on held-out folds of the golden development questions.
+_STRENGTH = 0.3
+_FOLDS = 10
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The evidence for the best answer to one question, and whether that answer was right.
+
+    A question that the documents do not answer has no right answer.
+    """
+
+    evidence: Mapping[str, float]
+    right: bool
+
+
+def observe(
+    answerer: Answerer, questions: Sequence[GoldenQuestion], watch: Callable[[], None] = lambda: None
+) -> list[Observation]:
+    """Ask each question at any risk and see whether the sentences that would be quoted are right, in their order."""
+    seen = []
+    for gold in questions:
+        try:
+            answer = answerer.ask(gold.question, risk=1.0)
+            right = is_right(gold, " ".join(q.text for q in answer.quotes))
+            seen.append(Observation(answer.verdict.evidence, right))
+        except QuestionError:
+            seen.append(Observation({}, right=False))
+        watch()
+    return seen
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Write a calibration in one step. Raises StorageError."""
+    scratch = path.with_name(f".{path.name}.new")
+    try:
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(dump_calibration(calibration))
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror}", fix=f"make {path.parent} writable") from error
+
+
+def fit(
+    observations: Sequence[Observation],
+    start: Calibration,
+    *,
+    fitted_on: str,
+    model: str,
+    reader: str = SHIPPED_READER,
+    names: Sequence[str] = (),
+) -> Calibration:
+    """Return ``start`` with weights for the evidence ``names``, fitted by logistic regression.
+
+    Without ``names`` it is the evidence that was found to tell most for this reader.
+
+    Questions without any evidence (nothing was found) count as not answered. The chances in ``scores`` are
+    those of models that have not seen the question: the mean of five times tenfold cross-validation.
+    Raises UsageError with fewer than ten right or ten wrong answers.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    names = names or EVIDENCE.get(reader, _ANY_READER)
+    seen = [o for o in observations if o.evidence]
+    labels = np.array([int(o.right) for o in seen])
+    if min(labels.sum(), len(labels) - labels.sum()) < MIN_OF_EACH:
+        raise UsageError(
+            f"of {len(observations)} questions {labels.sum()} were answered right, {len(labels) - labels.sum()} "
+            f"were not; a calibration needs at least {MIN_OF_EACH} of each",
+            fix="add questions that the documents answer, and questions that they do not answer",
+        )
+    rows = np.array([[o.evidence[name] for name in names] for o in seen], dtype=np.float64)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=1000))
+    rounds = [
+        cross_val_predict(
+            pipeline, rows, labels, cv=StratifiedKFold(_FOLDS, shuffle=True, random_state=r), method="predict_proba"
+        )[:, 1]
+        for r in range(_ROUNDS)
+    ]
+    chances = iter(np.mean(rounds, axis=0))
+    scores = tuple((round(float(next(chances)), 6) if o.evidence else 0.0, int(o.right)) for o in observations)
+    pipeline.fit(rows, labels)
+    scaler, regression = pipeline[0], pipeline[1]
+    slopes = regression.coef_[0] / scaler.scale_
+    bias = float(regression.intercept_[0] - (slopes * scaler.mean_).sum())
+    weights = {name: round(float(slope), 6) for name, slope in zip(names, slopes, strict=True)}
+    return Calibration(start.ranking, weights, round(bias, 6), scores, fitted_on, model, reader)

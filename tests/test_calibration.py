@@ -1,0 +1,138 @@
+"""The chance that an answer is right, and the threshold that a stated risk sets."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.abstention import CALIBRATION_NAME, Calibration, calibration_of, dump_calibration, shipped_calibration, verdict
+from qa.calibrating import Observation, fit
+from qa.errors import ModelError, UsageError
+from tests.conftest import MakeIndex, RunCli
+
+GOLDEN = Path(__file__).parent / "golden" / "questions.jsonl"
+
+
+def calibration(scores: list[tuple[float, int]]) -> Calibration:
+    return Calibration({}, {"score": 1.0}, 0.0, tuple(scores), "a test", "model", "reader")
+
+
+SCORES = st.lists(st.tuples(st.sampled_from([i / 20 for i in range(21)]), st.integers(0, 1)), min_size=30, max_size=90)
+
+
+@given(SCORES, st.floats(0.05, 0.5))
+def test_the_threshold_is_the_lowest_that_keeps_the_bound(scores: list[tuple[float, int]], risk: float) -> None:
+    def bound(threshold: float) -> float:
+        return (sum(chance >= threshold and not right for chance, right in scores) + 1) / (len(scores) + 1)
+
+    threshold = calibration(scores).threshold(risk)
+
+    assert bound(threshold) <= risk
+    assert all(bound(chance) > risk for chance, _ in scores if chance < threshold)
+
+
+@given(SCORES)
+def test_a_smaller_risk_never_answers_more(scores: list[tuple[float, int]]) -> None:
+    c = calibration(scores)
+
+    assert c.threshold(0.05) >= c.threshold(0.1) >= c.threshold(0.3) >= c.threshold(1.0) == 0.0
+
+
+def test_a_risk_that_so_few_questions_cannot_support_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"30 calibration questions cannot support a risk of 0\.01"):
+        calibration([(0.5, 1)] * 30).threshold(0.01)
+
+
+@pytest.mark.parametrize("risk", [0.0, -0.1, 1.1, float("nan")])
+def test_a_risk_that_is_no_share_is_refused(risk: float) -> None:
+    with pytest.raises(UsageError, match="above 0 and at most 1"):
+        calibration([(0.5, 1)] * 30).threshold(risk)
+
+
+def test_without_evidence_nothing_is_answered_at_any_risk() -> None:
+    assert not verdict({}, calibration([(0.5, 1)] * 30), risk=1.0).answered
+
+
+def test_the_fit_finds_what_tells_right_from_wrong() -> None:
+    rng = random.Random(0)
+    seen = [
+        Observation({"useful": rng.gauss(2.0 if right else -2.0, 1.0), "noise": rng.gauss(0, 1)}, right=right)
+        for right in (True, False)
+        for _ in range(60)
+    ]
+
+    fitted = fit(seen, calibration([]), names=("useful", "noise"), fitted_on="a test", model="m")
+
+    assert fitted.weights["useful"] > 4 * abs(fitted.weights["noise"])
+    assert fitted.chance({"useful": 3.0, "noise": 0.0}) > 0.9 > 0.1 > fitted.chance({"useful": -3.0, "noise": 0.0})
+    assert [right for _, right in fitted.scores] == [1] * 60 + [0] * 60
+
+
+def test_too_few_questions_of_one_kind_are_named() -> None:
+    seen = [Observation({"x": 1.0}, right=True)] * 50 + [Observation({"x": 0.0}, right=False)] * 3
+
+    with pytest.raises(UsageError, match="of 53 questions 50 were answered right, 3 were not"):
+        fit(seen, calibration([]), names=("x",), fitted_on="a test", model="m")
+
+
+def test_the_shipped_calibration_supports_the_default_risk() -> None:
+    shipped = shipped_calibration()
+
+    assert len(shipped.scores) >= 300
+    assert 0 < shipped.threshold() < 1
+    assert shipped.threshold(0.05) > shipped.threshold(0.2)
+
+
+def test_a_calibration_for_another_model_is_not_used_and_said(tmp_path: Path) -> None:
+    (tmp_path / CALIBRATION_NAME).write_text(dump_calibration(calibration([(0.5, 1)])), encoding="utf-8")
+
+    used, note = calibration_of(tmp_path, "another model")
+
+    assert used == shipped_calibration()
+    assert "qa calibrate" in note
+
+
+@pytest.mark.parametrize("reader", ["none", "someones-model"])
+def test_another_reader_is_not_judged_by_the_shipped_ones_calibration(tmp_path: Path, reader: str) -> None:
+    used, note = calibration_of(tmp_path, "model", reader)
+
+    assert set(used.weights) == {"coverage", "cosine"}
+    assert ("qa calibrate" in note) is (reader != "none")
+
+
+def test_a_broken_calibration_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / CALIBRATION_NAME).write_text("{", encoding="utf-8")
+
+    with pytest.raises(ModelError, match=CALIBRATION_NAME):
+        calibration_of(tmp_path, "model")
+
+
+@pytest.mark.model
+def test_calibrate_fits_on_the_users_questions_and_ask_uses_it(
+    run_cli: RunCli, make_index: MakeIndex, tmp_path: Path
+) -> None:
+    lines = GOLDEN.read_text(encoding="utf-8").splitlines()
+    dev = [line for line in lines if json.loads(line)["split"] == "dev"]
+    few = [line for line in dev if json.loads(line)["answerable"]][:24]
+    few += [line for line in dev if not json.loads(line)["answerable"]][:16]
+    questions = tmp_path / "mine.jsonl"
+    questions.write_text("\n".join(few) + "\n", encoding="utf-8")
+    from qa.config import shipped_corpus
+
+    make_index(shipped_corpus())
+    index = str(tmp_path / "index")
+
+    result = run_cli("calibrate", str(questions), "--index", index, "--json")
+    asked = json.loads(run_cli("ask", "Can a state opt out?", "--index", index, "--json").out)
+    strict = run_cli("ask", "Can a state opt out?", "--index", index, "--risk", "0.001")
+
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["questions"] == 40
+    assert asked["verdict"]["fitted_on"] == "40 questions of mine.jsonl"
+    assert strict.code == 2
+    assert "40 calibration questions cannot support a risk of 0.001" in strict.err
