@@ -74,7 +74,7 @@ class _Files:
         return text[c.start : c.end] == quote.text and text.count("\n", 0, c.start) + 1 == c.line
 
 
-def _marked(quote: Quote) -> str:
+def marked_words(quote: Quote) -> str:
     """Return the words that are marked in a quote, all of it where none are."""
     return " ".join(quote.text[m.start : m.end] for m in quote.marks) or quote.text
 
@@ -84,7 +84,7 @@ def _spans(gold: GoldenQuestion, quotes: Sequence[Quote]) -> dict[str, float]:
 
     As many quotes are looked at as there are groups, so that with one group it is the first quote's mark.
     """
-    said = [_marked(q) for q in quotes[: len(gold.answers)]] or [""]
+    said = [marked_words(q) for q in quotes[: len(gold.answers)]] or [""]
     exact = [max(exact_match(s, group) for s in said) for group in gold.answers]
     f1 = [max(token_f1(s, group) for s in said) for group in gold.answers]
     return {"exact-match": float(all(exact)), "token-f1": sum(f1) / len(f1)}

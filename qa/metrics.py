@@ -201,6 +201,13 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Figure]:
     return found
 
 
+def mean_figure(values: Sequence[float]) -> Figure:
+    """Return the mean of one number a question, with its interval."""
+    own = np.array(values, dtype=np.float64)
+    draws = np.random.default_rng(_SEED).integers(0, len(own), (_RESAMPLINGS, len(own)))
+    return Figure(float(own.mean()), *_interval(own[draws].mean(axis=1).tolist()), len(own))
+
+
 def curve(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
     """Return (coverage, risk) for each number of answers, the most confident first."""
     c = _columns(outcomes)
