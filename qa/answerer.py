@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from qa.abstention import DEFAULT_RISK, calibration_of, verdict
 from qa.citations import Citer
+from qa.conflicts import told, with_conflict
 from qa.evidence import Coverage, candidates
 from qa.generation import Generation
 from qa.language import language_note
@@ -45,7 +46,8 @@ class Answerer:
         decision = verdict(_evidence(scored), self.calibration, risk=risk)
         citer = Citer(self.passages)
         notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
-        quotes = _quotes(choose(scored, question), citer) if decision.answered else []
+        chosen, conflict = with_conflict(choose(scored, question), scored, question.kind)
+        quotes = _quotes(chosen, citer) if decision.answered else []
         if decision.answered and not quotes:
             reason = "the sentences that answered do not stand in the files any more"
             decision = replace(decision, answered=False, reason=reason)
@@ -60,6 +62,7 @@ class Answerer:
             hits=retrieval.hits[:k],
             query=question.query,
             notes=tuple(note for note in [*notes, *citer.notes] if note),
+            disagreement=told(conflict, [q.text for q in quotes]) if conflict else None,
         )
 
 

@@ -107,6 +107,7 @@ def answer(a: Answer, manifest: Manifest) -> dict[str, Any]:
         },
         "answer": [_quote(q) for q in a.quotes],
         "closest": [_quote(q) for q in a.closest],
+        "disagreement": asdict(a.disagreement) if a.disagreement else None,
         "passages": [hit(h) for h in a.hits],
         "notes": list(a.notes),
         "index": index(manifest),

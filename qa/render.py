@@ -128,11 +128,29 @@ def _quotes(out: Console, quotes: Sequence[Quote]) -> None:
         out.print()
 
 
+def _disagreement(out: Console, answer: Answer) -> None:
+    """Print what the documents disagree about: each figure with its quote, its date and its sources."""
+    d = answer.disagreement
+    if d is None:
+        return
+    out.print(Text("The documents disagree" if d.figures else "The sources disagree", style="bold"))
+    by_number = {q.citation.number: q.citation for q in answer.quotes}
+    for number, figure in zip(d.quotes, d.figures or ("names both sides",), strict=True):
+        c = by_number[number]
+        as_of = f"as of {flat(c.as_of)}" if c.as_of else ""
+        backing = [", ".join(flat(p) for p in (r.publisher or r.title, r.issued) if p) for r in c.references]
+        _put(
+            out, Text(f"[{number}] {flat(figure)}: " + "; ".join(p for p in (place(c), as_of, *backing) if p)), indent=2
+        )
+    out.print()
+
+
 def show_answer(out: Console, answer: Answer) -> None:
     """Print an answer with its citations, or that there is none and what comes closest."""
     if answer.quotes:
         out.print()
         _quotes(out, answer.quotes)
+        _disagreement(out, answer)
         out.print(Text("Sources", style="bold"))
         shown = answer.quotes
     else:

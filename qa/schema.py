@@ -227,6 +227,14 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Quotes (by number) that disagree, and what each gives; one alone says itself that its sources disagree."""
+
+    quotes: tuple[int, ...]
+    figures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether the documents answer: ``confidence`` is the estimated chance that the answer is right (0 to 1).
 
@@ -258,3 +266,4 @@ class Answer:
     hits: tuple[Hit, ...]
     query: str
     notes: tuple[str, ...] = ()
+    disagreement: Disagreement | None = None
