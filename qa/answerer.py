@@ -46,8 +46,9 @@ class Answerer:
         decision = verdict(_evidence(scored), self.calibration, risk=risk)
         citer = Citer(self.passages)
         notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
-        chosen, conflict = with_conflict(choose(scored, question), scored, question.kind)
-        quotes = _quotes(chosen, citer) if decision.answered else []
+        chosen = choose(scored, question) if decision.answered else []
+        chosen, conflict = with_conflict(chosen, scored, question.kind)
+        quotes = _quotes(chosen, citer)
         if decision.answered and not quotes:
             reason = "the sentences that answered do not stand in the files any more"
             decision = replace(decision, answered=False, reason=reason)

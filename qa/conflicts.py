@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from qa.evidence import Candidate
 from qa.quantities import Quantity, dates, numbers, quantities, without_dates
-from qa.question import QuestionKind
+from qa.question_kind import QuestionKind
 from qa.schema import Disagreement
 from qa.selection import Scored
 from qa.terms import stems

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from enum import StrEnum
 
 from qa.abbreviations import normal
 from qa.errors import QuestionError
 from qa.passages import Passages
+from qa.question_kind import QuestionKind, kind_of
 from qa.terms import STOP_WORDS, stem, stems, words
 from qa.text import fold, squeeze
 
@@ -18,63 +18,7 @@ MAX_WORDS = 200
 _MAX_CHARS = 10_000
 
 
-class QuestionKind(StrEnum):
-    """What kind of answer a question wants."""
-
-    DEFINE = "define"
-    WHO = "who"
-    WHEN = "when"
-    WHERE = "where"
-    HOW_MANY = "how-many"
-    YES_NO = "yes-no"
-    WHY = "why"
-    HOW = "how"
-    LIST = "list"
-    COMPARE = "compare"
-    WHAT = "what"
-
-
-# Checked in this order; the first pattern that fits decides.
-_KINDS: tuple[tuple[QuestionKind, str], ...] = (
-    (QuestionKind.COMPARE, r"\b(?:differ\w*|compar\w+|versus|vs|distinguish\w*|(?:same|similar) (?:as|to))\b"),
-    (
-        QuestionKind.HOW_MANY,
-        r"\bhow (?:many|much|long|often|old|far|large|big)\b|\b(?:number|share|percent\w*|count|amount|total|cost|price"
-        r"|budget) of\b|\bwhat (?:number|share|percent\w*|amount|fraction|proportion)\b|\bpercent\w*\b.*\?",
-    ),
-    (
-        QuestionKind.WHEN,
-        r"\bwhen\b|\b(?:what|which|on what|in what) (?:date|day|month|year|time)\b|\bdate of\b|\bsince when\b",
-    ),
-    (QuestionKind.WHO, r"\bwho(?:se|m)?\b|\b(?:what|which) (?:person|judge|governor|director|secretary|official)\b"),
-    (QuestionKind.WHERE, r"^\W*where\b|\b(?:what|which) (?:place|city|county|state|country)\b"),
-    (
-        QuestionKind.WHY,
-        r"\bwhy\b|\bhow come\b|\bwhat (?:was|were|is|are) the reasons?\b|\breasons? (?:for|why)\b|\bfor what reason\b",
-    ),
-    (
-        QuestionKind.LIST,
-        r"\b(?:list|name|which|what) (?:the |all |three |two |four |five |are the |were the )+\w+s\b|\blist\b",
-    ),
-    (
-        QuestionKind.DEFINE,
-        r"^\W*(?:what(?:'s|’s| is| are| was| were)|define|explain|meaning of|definition of)\s+(?:an?\s+|the\s+)?"
-        r"[\w().&/-]+(?:\s+[\w().&/-]+){0,3}\W*$|\bstand(?:s)? for\b|\bwhat does .* mean\b|\bmean(?:t|ing)\b",
-    ),
-    (
-        QuestionKind.YES_NO,
-        r"^\W*(?:is|are|was|were|do|does|did|can|could|may|might|must|has|have|had|will|would|should|isn't|aren't"
-        r"|wasn't|don't|doesn't|didn't|can't|couldn't)\b",
-    ),
-    (QuestionKind.HOW, r"^\W*how\b"),
-)
 _PHRASE = re.compile(r"[\"“”]([^\"“”]{2,200})[\"“”]")
-
-
-def kind_of(text: str) -> QuestionKind:
-    """Return the kind of answer that a question wants, by its wording."""
-    folded = text.lower()
-    return next((kind for kind, pattern in _KINDS if re.search(pattern, folded)), QuestionKind.WHAT)
 
 
 @dataclass(frozen=True, slots=True)

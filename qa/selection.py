@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qa.evidence import Candidate
-from qa.question import Question, QuestionKind
+from qa.question import Question
+from qa.question_kind import QuestionKind
 from qa.reader import Reading
 from qa.schema import Passage, Range
 

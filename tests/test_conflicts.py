@@ -9,7 +9,8 @@ import pytest
 
 from qa.conflicts import find_conflict, is_declared
 from qa.evidence import Coverage, candidates
-from qa.question import QuestionKind, analyse
+from qa.question import analyse
+from qa.question_kind import QuestionKind
 from qa.schema import Hit
 from tests.conftest import MakeIndex, RunCli
 from tests.handmade import Doc, open_passages

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
     {"errors", "schema", "progress", "judging", "metrics"},
     {"text", "config", "references", "parts", "gold"},
-    {"terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
-    {"walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
+    {"question_kind", "terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
+    {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
     {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
     {
         "planner",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qa.errors import QuestionError
 from qa.passages import Passages
-from qa.question import MAX_WORDS, QuestionKind, analyse, check, kind_of
+from qa.question import MAX_WORDS, analyse, check
 from qa.text import fold
 from tests.handmade import open_passages
 
@@ -32,31 +32,6 @@ def passages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passages]:
     found = open_passages(tmp_path_factory.mktemp("question") / "passages.db", *TEXTS)
     yield found
     found.close()
-
-
-@pytest.mark.parametrize(
-    ("question", "kind"),
-    [
-        ("What is Secure Communities?", QuestionKind.DEFINE),
-        ("What is ICE ACCESS?", QuestionKind.DEFINE),
-        ("what does MOA stand for", QuestionKind.DEFINE),
-        ("How many fingerprint submissions had there been by September 30, 2011?", QuestionKind.HOW_MANY),
-        ("what percentage of them had no conviction?", QuestionKind.HOW_MANY),
-        ("when were the MOAs rescinded and by whom", QuestionKind.WHEN),
-        ("In what year did Illinois withdraw?", QuestionKind.WHEN),
-        ("Who signed the letter?", QuestionKind.WHO),
-        ("Where did it start?", QuestionKind.WHERE),
-        ("Why did New York suspend it?", QuestionKind.WHY),
-        ("Can a state opt out?", QuestionKind.YES_NO),
-        ("How does a fingerprint travel?", QuestionKind.HOW),
-        ("List the states that withdrew", QuestionKind.LIST),
-        ("difference between S-Comm and 287(g)", QuestionKind.COMPARE),
-        ("S-Comm versus 287(g)", QuestionKind.COMPARE),
-        ("the letter of John Morton", QuestionKind.WHAT),
-    ],
-)
-def test_kind_of_a_question(question: str, kind: QuestionKind) -> None:
-    assert kind_of(question) is kind
 
 
 @pytest.mark.parametrize(
