@@ -26,18 +26,19 @@ from typing import Any
 
 from bench.environment import environment
 from bench.sets import SETS, SetQuestion, index_of, load_questions, set_folders
+from qa.abstention import DEFAULT_RISK
 from qa.answerer import Answerer
-from qa.errors import QuestionError
-from qa.evaluation import is_right, marked_words
+from qa.evaluation import Evaluator, is_right, marked_words
 from qa.generation import Generation
 from qa.gold import GoldenQuestion
 from qa.judging import holds_passage, token_f1
 from qa.metrics import Figure, Outcome, figures, mean_figure
 from qa.reader_choice import choose_reader
+from qa.retriever import Retriever
 from qa.schema import Answer
 
 _CHOICE = 8
-_OF_RUN = ("abstention-auroc", "coverage", "risk", "aurc", "ece", "seconds")
+_OF_RUN = ("abstention-auroc", "coverage", "wrong", "risk", "aurc", "ece", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,15 @@ class Row:
     line: dict[str, Any]
 
 
-def ask(answerer: Answerer, q: SetQuestion) -> Row:
+def ask(evaluator: Evaluator, retriever: Retriever, q: SetQuestion) -> Row:
     """Ask one question and judge the answer."""
     started = time.perf_counter()
-    try:
-        answer: Answer | None = answerer.ask(q.question)
-    except QuestionError:
-        answer = None
+    answer = evaluator.ask(q.question)
     seconds = time.perf_counter() - started
-    quotes = answer.quotes if answer else ()
-    best = (answer.quotes or answer.closest) if answer else ()
-    confidence = answer.verdict.confidence if answer else 0.0
+    quotes, best = answer.quotes, answer.quotes or answer.closest
     own: dict[str, float] = {}
     if q.gold_passages:
-        own |= _hits(answerer, q, answer)
+        own |= _hits(retriever, q, answer)
     shown_f1 = token_f1(marked_words(quotes[0]), q.answers) if quotes else 0.0
     if q.answers:
         own["token-f1, best sentence"] = token_f1(marked_words(best[0]), q.answers) if best else 0.0
@@ -75,7 +71,7 @@ def ask(answerer: Answerer, q: SetQuestion) -> Row:
     outcome = Outcome(
         answerable=q.answerable,
         answered=bool(quotes),
-        confidence=confidence,
+        confidence=answer.verdict.confidence,
         right=is_right(gold, " ".join(x.text for x in quotes)) if q.answerable else not quotes,
         would_be_right=is_right(gold, " ".join(x.text for x in best)),
         seconds=seconds,
@@ -83,22 +79,19 @@ def ask(answerer: Answerer, q: SetQuestion) -> Row:
     )
     line = {
         "id": q.id,
-        "passages": [
-            {"source": h.passage.sources[0], "text": h.passage.text, "score": h.fused}
-            for h in (answer.hits if answer else ())
-        ],
+        "passages": [{"source": h.passage.sources[0], "text": h.passage.text, "score": h.fused} for h in answer.hits],
         "answer": marked_words(quotes[0]) if quotes else "",
         "abstained": not quotes,
-        "confidence": confidence,
+        "confidence": answer.verdict.confidence,
         "seconds": round(seconds, 4),
     }
     return Row(outcome, own, line)
 
 
-def _hits(answerer: Answerer, q: SetQuestion, answer: Answer | None) -> dict[str, float]:
-    found = answerer.retriever.search(q.question, k=_CHOICE).hits if answer else ()
+def _hits(retriever: Retriever, q: SetQuestion, answer: Answer) -> dict[str, float]:
+    found = retriever.search(q.question, k=_CHOICE).hits if answer.hits else ()
     hit = [holds_passage(h.passage.text, q.gold_passages) for h in found]
-    chosen = (answer.quotes or answer.closest)[:1] if answer else ()
+    chosen = (answer.quotes or answer.closest)[:1]
     by_id = {h.passage.chunk_id: h.passage.text for h in found}
     read = [by_id[c.citation.chunk_id] for c in chosen if c.citation.chunk_id in by_id]
     return {
@@ -131,6 +124,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), metavar="NAME")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="so many questions of each set")
     parser.add_argument("--reader", default="", metavar="NAME|none")
+    parser.add_argument("--risk", type=float, default=DEFAULT_RISK)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write SET.jsonl there, a line a question")
     parser.add_argument("--json", action="store_true")
     a = parser.parse_args()
@@ -141,9 +135,10 @@ def main() -> None:
         questions = load_questions(folder, limit=a.limit)
         with Generation(index) as generation:
             answerer = Answerer(generation, choice)
+            evaluator = Evaluator(answerer, risk=a.risk)
             rows = []
             for n, question in enumerate(questions, 1):
-                rows.append(ask(answerer, question))
+                rows.append(ask(evaluator, answerer.retriever, question))
                 if n % 100 == 0:
                     _say(f"{folder.name}: {n} of {len(questions)}")
         if a.output:
@@ -153,10 +148,14 @@ def main() -> None:
         results[folder.name] = summary(rows)
     if a.json:
         found = {name: {key: asdict(f) for key, f in fs.items()} for name, fs in results.items()}
-        print(json.dumps({"environment": environment(), "reader": choice.name, "limit": a.limit, "sets": found}))
+        print(
+            json.dumps(
+                {"environment": environment(), "reader": choice.name, "risk": a.risk, "limit": a.limit, "sets": found}
+            )
+        )
         return
     print(json.dumps(environment()))
-    print(f"reader {choice.name}" + (f", {a.limit} questions a set" if a.limit else ""))
+    print(f"reader {choice.name}, risk {a.risk:g}" + (f", {a.limit} questions a set" if a.limit else ""))
     for name, found_figures in results.items():
         print(f"\n{name}")
         for key, f in found_figures.items():

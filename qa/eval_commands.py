@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, err, open_index, out, print_json, reader_for
+from qa.options import (
+    IndexOption,
+    JsonOption,
+    QuietOption,
+    ReaderOption,
+    RiskOption,
+    err,
+    open_index,
+    out,
+    print_json,
+    reader_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +72,7 @@ def eval_command(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Only the questions of this split.")] = "",
     k: Annotated[int, typer.Option("-k", min=10, max=100, help="How many passages to consider.")] = 10,
+    risk: RiskOption = 0.1,
     reader: ReaderOption = "",
     compare: Annotated[
         Path | None, typer.Option("--compare", metavar="RUN", help="What --json printed earlier: say what changed.")
@@ -114,7 +126,7 @@ def eval_command(
     choice = reader_for(reader, quiet=quiet)
     with open_index(index, quiet=quiet) as generation, ProgressWatcher(err(), quiet=quiet) as watcher:
         watcher.start("questions", len(asked))
-        judged = list(Evaluator(Answerer(generation, choice), k=k).judge(asked, watcher.advance))
+        judged = list(Evaluator(Answerer(generation, choice), k=k, risk=risk).judge(asked, watcher.advance))
         manifest = generation.manifest
     before = compared(judged, run) if run else None
     evaluation = report.evaluation_of(judged, reader=choice.name, before=before)

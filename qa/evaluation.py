@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from qa.abstention import DEFAULT_RISK
 from qa.answerer import Answerer
 from qa.errors import LoadError, ModelError, QuestionError
 from qa.gold import GoldenQuestion
@@ -109,11 +110,13 @@ def _text(quotes: Sequence[Quote]) -> str:
 class Evaluator:
     """Asks golden questions of one index and judges the answers."""
 
-    def __init__(self, answerer: Answerer, *, k: int = 10) -> None:
+    def __init__(self, answerer: Answerer, *, k: int = 10, risk: float = DEFAULT_RISK) -> None:
         if importlib.util.find_spec("ir_measures") is None:
             raise ModelError("ir-measures, which counts ranks, is not installed", fix='pip install "ir-measures<0.5"')
         self._answerer = answerer
         self._k = k
+        self._threshold = answerer.calibration.threshold(risk)
+        self._risk = risk
         self._files = _Files()
 
     @property
@@ -128,16 +131,25 @@ class Evaluator:
             yield self._judge(question, gold.get(question.id, _NOTHING))
             watch()
 
-    def _ask(self, text: str) -> Answer:
+    def ask(self, text: str) -> Answer:
+        """Return the answer at the risk of this run; a refused one has in ``closest`` what it would have quoted."""
         try:
-            return self._answerer.ask(text, k=self._k)
+            answer = self._answerer.ask(text, k=self._k, risk=1.0)
         except QuestionError as error:
-            verdict = Verdict(answered=False, confidence=0.0, threshold=0.0, reason=str(error))
+            verdict = Verdict(answered=False, confidence=0.0, threshold=self._threshold, reason=str(error))
             return Answer(text, verdict, (), (), (), text, (str(error),))
+        v = answer.verdict
+        if not answer.quotes:
+            return answer
+        answered = v.confidence >= round(self._threshold, 6)
+        verdict = replace(v, answered=answered, threshold=self._threshold, risk=self._risk)
+        if answered:
+            return replace(answer, verdict=verdict)
+        return replace(answer, verdict=verdict, quotes=(), closest=answer.quotes, disagreement=None)
 
     def _judge(self, gold: GoldenQuestion, where: Relevant) -> Judged:
         started = time.perf_counter()
-        answer = self._ask(gold.question)
+        answer = self.ask(gold.question)
         seconds = time.perf_counter() - started
         answered = answer.verdict.answered
         right = is_right(gold, _text(answer.quotes)) if gold.answerable else not answered

@@ -38,6 +38,7 @@ FOUR = [
     [
         ("containment", 1 / 3, 3),
         ("coverage", 0.5, 4),
+        ("wrong", 0.25, 4),
         ("risk", 0.5, 2),
         ("abstention-precision", 0.5, 2),
         ("abstention-recall", 1.0, 1),
