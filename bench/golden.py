@@ -21,7 +21,7 @@ from qa.evaluation_report import evaluation_of, show
 from qa.generation import Generation
 from qa.gold import read_questions
 from qa.indexer import build_index
-from qa.render import console
+from qa.screen import Screen
 
 QUESTIONS = Path(__file__).parent.parent / "tests" / "golden" / "questions.jsonl"
 _WHY_NOT = ("off-topic", "near-miss", "false-premise")
@@ -71,7 +71,7 @@ def main() -> None:
     print(f"{'verified':16} {verified:3} of {len(judged):3}  (every quote stands where its citation says)")
     if a.failures:
         print()
-        show(console(), evaluation_of(judged, reader="shipped"))
+        show(Screen(), evaluation_of(judged, reader="shipped"))
 
 
 if __name__ == "__main__":

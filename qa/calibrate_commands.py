@@ -13,7 +13,7 @@ from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, err, 
 def calibrate(
     questions: Annotated[Path, typer.Argument(metavar="QUESTIONS", help="Golden questions: JSON lines, or YAML.")],
     index: IndexOption = None,
-    split: Annotated[str, typer.Option("--split", help="Only the questions of this split.")] = "",
+    split: Annotated[str, typer.Option("--split", metavar="SPLIT", help="Only the questions of this split.")] = "",
     output_file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there instead of into the index.")
     ] = None,
@@ -21,17 +21,17 @@ def calibrate(
     json_: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit when to answer on your own questions, those that your documents answer and those that they do not.
-
-    From then on the confidence of an answer, and the refusals that --risk asks for, hold for questions like these.
-    "qa eval --init" writes a template of the file; 100 questions and more, a third of them without an answer, are a
-    good number.
+    """Fit when to answer, on your own questions.
 
     Examples:
 
       qa calibrate questions.yaml
 
-      qa calibrate questions.yaml --split dev && qa eval questions.yaml --split test
+      qa calibrate questions.yaml --split dev
+
+    The file holds questions that your documents answer and questions that they do not. From then on the confidence of
+    an answer, and the refusals that --risk asks for, hold for questions like these. "qa eval --init" writes a template;
+    100 questions and more, a third of them without an answer, are a good number.
     """
     from qa import output
     from qa.abstention import CALIBRATION_NAME, DEFAULT_RISK

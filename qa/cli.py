@@ -11,21 +11,28 @@ import typer
 
 from qa import __version__
 from qa.calibrate_commands import calibrate
+from qa.chat_command import chat
+from qa.command_help import Command, Group
 from qa.errors import QaError
 from qa.eval_commands import eval_command
 from qa.index_commands import cache, doctor, index_command
 from qa.reading_commands import ask, search, show, sources, status
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    # Help without boxes: for screen readers, dumb terminals and 80 columns, and without importing rich.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Ask questions of your own documents, offline; get sentences that are cited and checked.
 
     Examples:
 
       qa ask "Can a state opt out?"
+
+      qa chat
 
       qa index ~/documents
 
@@ -35,16 +42,20 @@ app = typer.Typer(
     """,
 )
 
-app.command()(ask)
-app.command()(search)
-app.command()(show)
-app.command()(sources)
-app.command()(status)
-app.command("index")(index_command)
-app.command("eval")(eval_command)
-app.command()(calibrate)
-app.command()(doctor)
-app.command()(cache)
+for name, command in (
+    ("ask", ask),
+    ("chat", chat),
+    ("search", search),
+    ("show", show),
+    ("sources", sources),
+    ("status", status),
+    ("index", index_command),
+    ("eval", eval_command),
+    ("calibrate", calibrate),
+    ("doctor", doctor),
+    ("cache", cache),
+):
+    app.command(name, cls=Command)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -76,9 +87,12 @@ def main(argv: list[str] | None = None) -> None:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
-        app(args=argv)
+        app(args=argv, prog_name="qa")
     except QaError as error:
-        sys.stderr.write(f"error: {error}\n  fix: {error.fix}\n")
+        from qa.screen import safe
+
+        # What an error quotes may come from a document or its name.
+        sys.stderr.write(safe(f"error: {error}\n  fix: {error.fix}\n"))
         raise SystemExit(error.exit_code) from None
     finally:
         _flush()

@@ -70,8 +70,8 @@ def eval_command(
     init: Annotated[
         Path | None, typer.Option("--init", metavar="FILE", help="Write a template made from the index, and stop.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Only the questions of this split.")] = "",
-    k: Annotated[int, typer.Option("-k", min=10, max=100, help="How many passages to consider.")] = 10,
+    split: Annotated[str, typer.Option("--split", metavar="SPLIT", help="Only the questions of this split.")] = "",
+    k: Annotated[int, typer.Option("-k", metavar="N", min=10, max=100, help="How many passages to consider.")] = 10,
     risk: RiskOption = 0.1,
     reader: ReaderOption = "",
     compare: Annotated[
@@ -90,7 +90,7 @@ def eval_command(
     json_: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Judge the answers by golden questions: finding, answering, refusing, each figure with its 95% interval.
+    """Judge the answers by golden questions. Finding, answering, refusing, each figure with its 95% interval.
 
     Examples:
 
@@ -100,7 +100,9 @@ def eval_command(
 
       qa eval questions.yaml --reader none --json > before.json
 
-      qa eval questions.yaml --compare before.json --fail-under containment=0.9 --plot eval.svg
+      qa eval questions.yaml --compare before.json --plot eval.svg
+
+      qa eval questions.yaml --fail-under containment=0.9
     """
     if init is not None:
         _write_template(init, index, quiet=quiet)

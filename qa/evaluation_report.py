@@ -15,7 +15,7 @@ from qa.comparison import Comparison
 from qa.evaluation import Judged, Stage
 from qa.manifest import Manifest
 from qa.metrics import METRICS, Figure, curve, figures, reliability
-from qa.render import flat
+from qa.screen import flat
 
 _SHOWN_WORDS = 40
 

@@ -12,13 +12,15 @@ import shutil
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from qa import dense
-from qa.encoder import Vectors
 from qa.errors import IndexDamagedError, IndexMissingError
 from qa.locks import hold_shared, is_held
 from qa.manifest import MANIFEST_NAME, Manifest, check_parts, read_manifest
 from qa.passages import Passages
+
+if TYPE_CHECKING:
+    from qa.encoder import Vectors
 
 CURRENT_NAME = "CURRENT"
 CACHE_NAME = "cache.db"
@@ -132,6 +134,9 @@ class Generation:
     @cached_property
     def vectors(self) -> Vectors:
         """The unit vectors (chunks, dimension), memory-mapped."""
+        # numpy costs a tenth of a second, which completion and qa sources need not pay.
+        from qa import dense
+
         vectors = dense.open_vectors(self.folder / VECTORS_NAME)
         if vectors.shape != (self.manifest.chunks, self.manifest.dimension):
             raise IndexDamagedError(f"{self.folder / VECTORS_NAME} has the shape {vectors.shape}", fix="run: qa index")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import IndexOption, JsonOption, QuietOption, err, out, print_json, run_index, settings_for
+from qa.options import IndexOption, JsonOption, PlainOption, QuietOption, err, out, print_json, run_index, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,26 +43,28 @@ def _rehearse(folder: Path, settings: Settings, *, quiet: bool, **how: object) -
 
 def _watch(folder: Path, settings: Settings, report: Report, *, quiet: bool) -> None:
     from qa.errors import QaError
-    from qa.render import show_report
+    from qa.report import show_report
     from qa.watching import keep_fresh
 
     def renew() -> None:
         try:
             show_report(out(), run_index(folder, settings, quiet=True, wait_s=60.0), every_file=False)
         except QaError as error:
-            err().print(f"error: {error}\n  fix: {error.fix}")
+            err().write_line(f"error: {error}\n  fix: {error.fix}")
 
     if not quiet:
-        err().print("watching for changes; end with Ctrl-C")
+        err().write_line("watching for changes; end with Ctrl-C")
     keep_fresh(renew, [Path(r) for r in report.roots], index=folder)
 
 
 def index_command(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Folders or files to add to the index.")
+        list[Path] | None, typer.Argument(metavar="PATH", help="Folders or files to add to the index.")
     ] = None,
     index: IndexOption = None,
-    model: Annotated[str, typer.Option("--model", help="A sentence-transformers model: a name or a folder.")] = "",
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL", help="A sentence-transformers model: a name or a folder.")
+    ] = "",
     forget: Annotated[
         list[Path] | None, typer.Option("--forget", metavar="PATH", help="Take a folder or file out of the index.")
     ] = None,
@@ -78,9 +80,7 @@ def index_command(
     json_: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Index folders, or bring the index up to date: only what is new or changed is read and embedded.
-
-    Exit code 1 when a file failed; the rest is indexed all the same.
+    """Index folders, or bring the index up to date. Only what is new or changed is read and embedded.
 
     Examples:
 
@@ -89,12 +89,14 @@ def index_command(
       qa index --dry-run
 
       qa index contracts --index /srv/contracts.qa --model ./my-model
+
+    Exit code 1 when a file failed; the rest is indexed all the same.
     """
     from dataclasses import replace
 
     from qa import output
     from qa.manifest import FileStatus
-    from qa.render import show_report
+    from qa.report import show_report
 
     if watch and (dry_run or json_):
         raise UsageError("--watch goes with neither --dry-run nor --json", fix="leave one of them out")
@@ -121,16 +123,17 @@ def doctor(
     index: IndexOption = None,
     fix: Annotated[bool, typer.Option("--fix", help="Apply the remedies that qa can apply by itself.")] = False,
     json_: JsonOption = False,
+    plain: PlainOption = False,
 ) -> None:
-    """Examine the index thoroughly: every file, every chunk, the models, the versions, the disk.
-
-    Exit code 1 when a check fails (with --fix: when one still fails afterwards).
+    """Examine the index, and mend it. Every file, every chunk, the models, the versions, the disk.
 
     Examples:
 
       qa doctor
 
       qa doctor --fix
+
+    Exit code 1 when a check fails (with --fix: when one still fails afterwards).
     """
     from dataclasses import asdict
 
@@ -139,7 +142,7 @@ def doctor(
     from qa.render import show_finding
 
     folder, settings, _ = _place(index, [])
-    stream = out()
+    stream = out(plain=plain)
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"there is no index in {folder}", fix=f"run: qa index FOLDER --index {folder}")
     findings = []
@@ -149,11 +152,11 @@ def doctor(
             show_finding(stream, finding)
     failed = [f for f in findings if not f.passed]
     if fix and failed:
-        repair(folder, settings, failed, say=lambda line: err().print(f"note: {line}"))
+        repair(folder, settings, failed, say=lambda line: err().write_line(f"note: {line}"))
         findings = list(examine(folder))
         failed = [f for f in findings if not f.passed]
         if not json_:
-            stream.print("after the repair:")
+            stream.write_line("after the repair:")
             for finding in findings:
                 show_finding(stream, finding)
     if json_:
@@ -174,7 +177,7 @@ def cache(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show the cache of vectors, or prune it: what is removed is in no file any more.
+    """Show the cache of vectors, or prune it. What is removed is in no file any more.
 
     Examples:
 
@@ -195,5 +198,7 @@ def cache(
         print_json(output.dumps(found))
         return
     if prune:
-        out().print(f"removed {found['removed']} vectors")
-    out().print(f"{found['path']}: {found['vectors']} vectors, {found['in_use']} in use, {found['size'] / 1e6:.1f} MB")
+        out().write_line(f"removed {found['removed']} vectors")
+    out().write_line(
+        f"{found['path']}: {found['vectors']} vectors, {found['in_use']} in use, {found['size'] / 1e6:.1f} MB"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qa import completion
 from qa.errors import IndexMissingError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from qa.config import Location, Settings
     from qa.generation import Generation
     from qa.indexer import Report
     from qa.reader_choice import ReaderChoice
     from qa.schema import Filters
+    from qa.screen import Screen
 
 IndexOption = Annotated[
     Path | None,
@@ -28,19 +29,37 @@ IndexOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+PlainOption = Annotated[
+    bool,
+    typer.Option("--plain", help="For screen readers: each thing on a labelled line. QA_PLAIN=1 does it always."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 TopicOption = Annotated[
-    list[str] | None, typer.Option("--topic", help="Only documents of this topic. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--topic",
+        metavar="TOPIC",
+        autocompletion=completion.topics,
+        help="Only documents of this topic. May be repeated.",
+    ),
 ]
 KindOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--kind", help="Only statements backed by this kind of source (government, news, ...). May be repeated."
+        "--kind",
+        metavar="KIND",
+        autocompletion=completion.kinds,
+        help="Only statements backed by this kind of source (government, news, ...). May be repeated.",
     ),
 ]
 SourceOption = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="GLOB", help="Only documents whose name matches. May be repeated."),
+    typer.Option(
+        "--source",
+        metavar="GLOB",
+        autocompletion=completion.documents,
+        help="Only documents whose name matches. May be repeated.",
+    ),
 ]
 RiskOption = Annotated[
     float,
@@ -61,18 +80,22 @@ ReaderOption = Annotated[
 ]
 
 
-def out() -> Console:
-    """Return the console of standard output."""
-    from qa.render import console
-
-    return console()
+def _always_plain() -> bool:
+    return os.environ.get("QA_PLAIN", "") not in ("", "0")
 
 
-def err() -> Console:
-    """Return the console of standard error."""
-    from qa.render import console
+def out(*, plain: bool = False) -> Screen:
+    """Return the screen of standard output; ``plain`` is for a screen reader."""
+    from qa.screen import Screen
 
-    return console(stderr=True)
+    return Screen(plain=plain or _always_plain())
+
+
+def err(*, plain: bool = False) -> Screen:
+    """Return the screen of standard error."""
+    from qa.screen import Screen
+
+    return Screen(stderr=True, plain=plain or _always_plain())
 
 
 def print_json(text: str) -> None:
@@ -97,13 +120,13 @@ def run_index(folder: Path, settings: Settings, *, quiet: bool, **how: Any) -> R
 
     def say(line: str) -> None:
         if not quiet:
-            stream.print(f"note: {line}")
+            stream.write_line(f"note: {line}")
 
     try:
         with ProgressWatcher(stream, quiet=quiet) as watcher:
             return build_index(folder, settings, watcher=watcher, say=say, **how)
     except KeyboardInterrupt:
-        stream.print(
+        stream.write_line(
             "interrupted; the index is as it was, and what was embedded is kept (run the command again to go on)"
         )
         raise typer.Exit(130) from None
@@ -120,7 +143,7 @@ def _refresh_shipped(location: Location, *, quiet: bool) -> Path:
     if is_new or not is_fresh(location.shipped, corpus):
         if not quiet:
             what = "Building" if is_new else "Bringing up to date"
-            err().print(f"{what} the index of the corpus that comes with qa, in {location.shipped} (some seconds)")
+            err().write_line(f"{what} the index of the corpus that comes with qa, in {location.shipped} (some seconds)")
         run_index(location.shipped, Settings(), quiet=quiet, paths=[corpus])
     return location.shipped
 

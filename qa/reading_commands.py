@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from qa import completion
 from qa.options import (
     IndexOption,
     JsonOption,
     KindOption,
+    PlainOption,
     QuietOption,
     ReaderOption,
     RiskOption,
@@ -26,10 +28,12 @@ from qa.options import (
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help='The question, or "-" to read it from standard input.')],
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help='The question, or "-" to read it from standard input.')
+    ],
     index: IndexOption = None,
     k: Annotated[
-        int, typer.Option("-k", min=1, max=100, help="How many passages to consider and to list in JSON.")
+        int, typer.Option("-k", metavar="N", min=1, max=100, help="How many passages to consider and to list in JSON.")
     ] = 10,
     topic: TopicOption = None,
     kind: KindOption = None,
@@ -39,9 +43,10 @@ def ask(
     risk: RiskOption = 0.1,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
     json_: JsonOption = False,
+    plain: PlainOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Answer a question with quoted sentences, each with its citation, or say that the documents do not.
+    """Answer a question with quoted sentences and their citations. What the documents do not say, it does not answer.
 
     Examples:
 
@@ -65,23 +70,27 @@ def ask(
         else:
             from qa import render
 
-            render.show_answer(out(), answer)
+            render.show_answer(out(plain=plain), answer)
             if explain:
-                render.show_explanation(out(), answer)
+                render.show_explanation(out(plain=plain), answer)
             if not quiet:
-                render.show_notes(err(), answer.notes)
+                render.show_notes(err(plain=plain), answer.notes)
     if exit_status and not answer.verdict.answered:
         raise typer.Exit(3)
 
 
 def search(
-    query: Annotated[str, typer.Argument(help='Words to look for, or "-". What stands in quotation marks must occur.')],
+    query: Annotated[
+        str,
+        typer.Argument(metavar="QUERY", help='Words to look for, or "-". What stands in quotation marks must occur.'),
+    ],
     index: IndexOption = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 5,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, max=1000, help="How many passages.")] = 5,
     topic: TopicOption = None,
     kind: KindOption = None,
     source: SourceOption = None,
     json_: JsonOption = False,
+    plain: PlainOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """List the passages that fit best; no answer is chosen.
@@ -105,23 +114,29 @@ def search(
         else:
             from qa import render
 
-            render.show_hits(out(), found.hits)
+            render.show_hits(out(plain=plain), found.hits, {*found.question.stems, *found.question.expanded})
             if not quiet:
-                render.show_notes(err(), notes)
+                render.show_notes(err(plain=plain), notes)
 
 
 def show(
     place: Annotated[
-        str, typer.Argument(metavar="FILE[:LINE[-LINE]]", help="A document as citations name it, and lines of it.")
+        str,
+        typer.Argument(
+            metavar="FILE[:LINE[-LINE]]",
+            autocompletion=completion.documents,
+            help="A document as citations name it, and lines of it.",
+        ),
     ],
     index: IndexOption = None,
     context: Annotated[
-        int, typer.Option("--context", "-c", min=0, max=10000, help="Lines around the wanted ones.")
+        int, typer.Option("--context", "-c", metavar="N", min=0, max=10000, help="Lines around the wanted ones.")
     ] = 4,
     json_: JsonOption = False,
+    plain: PlainOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show a passage in its surroundings, with the cited lines marked.
+    """Show a passage in its surroundings, the cited lines marked.
 
     Examples:
 
@@ -137,9 +152,9 @@ def show(
         if json_:
             print_json(output.dumps(seen.as_json()))
             return
-        render.show_lines(out(), seen.title, seen.lines)
+        render.show_lines(out(plain=plain), seen.title, seen.lines)
         if not quiet:
-            render.show_notes(err(), seen.notes)
+            render.show_notes(err(plain=plain), seen.notes)
 
 
 def sources(
@@ -149,9 +164,10 @@ def sources(
     ] = False,
     topic: TopicOption = None,
     json_: JsonOption = False,
+    plain: PlainOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List the documents of the index, or with --references the public sources that they cite.
+    """List the documents, or with --references what they cite.
 
     Examples:
 
@@ -168,22 +184,23 @@ def sources(
             if json_:
                 print_json(output.dumps({"references": [output.reference(r) for r in found]}))
             else:
-                render.show_references(out(), found)
+                render.show_references(out(plain=plain), found)
             return
         rows = documents(generation.passages, tuple(topic or ()))
         if json_:
             print_json(output.dumps({"documents": rows}))
         else:
-            render.show_sources(out(), rows)
+            render.show_sources(out(plain=plain), rows)
 
 
 def status(
     index: IndexOption = None,
     files: Annotated[bool, typer.Option("--files", help="Say of every file what became of it.")] = False,
     json_: JsonOption = False,
+    plain: PlainOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Say what is indexed, with what, how large and how old it is, and which files have changed since.
+    """Say what is indexed, how it was made, what changed since.
 
     Examples:
 
@@ -191,7 +208,7 @@ def status(
 
       qa status --files --json
     """
-    from qa import output, render
+    from qa import output, report
     from qa.viewer import status_of
 
     with open_index(index, quiet=quiet) as generation:
@@ -199,6 +216,6 @@ def status(
         if json_:
             print_json(output.dumps(found.as_json()))
             return
-        render.show_status(out(), found.rows(), generation.manifest)
+        report.show_status(out(plain=plain), found.rows(), generation.manifest)
         if files:
-            render.show_files(out(), found.files)
+            report.show_files(out(plain=plain), found.files)

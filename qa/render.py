@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.padding import Padding
+from rich.cells import cell_len
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from qa import linear
 from qa.doctor import Finding
-from qa.indexer import Report
-from qa.manifest import FileRecord, FileStatus, Manifest
 from qa.schema import Answer, Citation, Hit, Quote, Reference
+from qa.screen import Screen, flat, safe
+from qa.shown import answering, disagreeing, place, squeezed, told
+from qa.terms import terms
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_MAX_WIDTH = 100
-_PIPE_WIDTH = 1_000_000
-# Whatever could move the cursor, recolour the terminal or turn the reading direction around.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _LIVE_S = 5.0
+# Citation keys, which belong to the text but are not read with it.
+_KEYS = re.compile(r"\[@[^\]\n]+\]")
+# A title column narrower than this is a column of syllables.
+_MIN_TITLE = 24
 
 
-def safe(text: str) -> str:
-    """Return ``text`` with control characters and direction overrides shown as U+FFFD."""
-    return _UNSAFE.sub("�", text)
-
-
-def flat(text: str) -> str:
-    """Return ``text`` safe and on one line."""
-    return safe(" ".join(text.split()))
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Return the console of one stream: styled and wrapped on a terminal, plain long lines in a pipe."""
-    stream = sys.stderr if stderr else sys.stdout
-    is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-    width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(file=stream, width=width, force_terminal=is_terminal, highlight=False, markup=False, emoji=False)
-
-
-def _width(out: Console) -> int:
-    return out.width if not out.is_terminal else min(out.width, _MAX_WIDTH)
-
-
-def _put(out: Console, text: Text, *, indent: int = 0) -> None:
-    out.print(Padding(text, (0, 0, 0, indent), expand=False), width=_width(out), soft_wrap=not out.is_terminal)
+def _with_keys_dimmed(text: Text) -> Text:
+    """Return ``text`` with its citation keys set back, where the terminal can."""
+    text.highlight_regex(_KEYS, "dim")
+    return text
 
 
 def _marked(quote: Quote) -> Text:
@@ -63,243 +42,199 @@ def _marked(quote: Quote) -> Text:
     text = Text()
     at = 0
     for mark in quote.marks:
-        text.append(quote.text[at : mark.start])
-        text.append(quote.text[mark.start : mark.end], style="bold underline")
+        text.append(squeezed(quote.text[at : mark.start], text.plain))
+        text.append(squeezed(quote.text[mark.start : mark.end], text.plain), style="bold underline")
         at = mark.end
-    text.append(quote.text[at:])
-    return _flattened(text)
+    text.append(squeezed(quote.text[at:], text.plain))
+    return _with_keys_dimmed(text)
 
 
-def _flattened(text: Text) -> Text:
-    """Return ``text`` with line ends as blanks and control characters made visible, styles kept."""
-    plain = safe(re.sub(r"[\r\n\t]", " ", text.plain))
-    return Text(plain, spans=text.spans)
-
-
-def place(c: Citation) -> str:
-    """Return "file:line" or "file:line-line" of a citation."""
-    last = f"-{c.line_end}" if c.line_end != c.line else ""
-    return f"{flat(c.source)}:{c.line}{last}"
-
-
-def _link(path: str) -> Style:
+def _link(out: Screen, path: str) -> Style:
     try:
-        return Style(link=Path(path).as_uri())
+        return out.link(Path(path).as_uri())
     except ValueError:
         return Style()
 
 
-def told(r: Reference) -> str:
-    """Return a public source as one phrase: title, publisher, date, kind."""
-    details = ", ".join(flat(part) for part in (r.publisher, r.issued) if part)
-    kind = f" ({flat(r.kind)})" if r.kind else ""
-    return f"{flat(r.title)}. {details}{kind}" if details else f"{flat(r.title)}{kind}"
+def _number(number: int) -> Text:
+    return Text(f"[{number}] ", style="bold")
 
 
-def _citation(out: Console, c: Citation) -> None:
-    head = Text.assemble((f"[{c.number}] ", "bold"), (place(c), Style(bold=True) + _link(c.path)))
+def _citation(out: Screen, c: Citation, indent: int) -> None:
+    head = Text(place(c), style=Style(bold=True) + _link(out, c.path))
     if c.moved:
-        head.append("  (moved since it was indexed)", style="yellow")
-    _put(out, head)
+        head.append("  (moved since it was indexed)", style="not bold")
+    out.put(head, indent=indent, label=_number(c.number))
     heading = " > ".join(flat(part) for part in c.context)
     if heading:
-        _put(out, Text(heading), indent=4)
+        out.put(Text(heading), indent=indent)
     if c.as_of:
-        _put(out, Text(f"as of {flat(c.as_of)}"), indent=4)
+        out.put(Text(f"as of {flat(c.as_of)}"), indent=indent)
     if c.also:
-        _put(out, Text(f"also in {', '.join(flat(s) for s in c.also)}"), indent=4)
+        out.put(Text(f"also in {', '.join(flat(s) for s in c.also)}"), indent=indent)
     for r in c.references:
-        _put(out, Text(told(r)), indent=4)
+        out.put(Text(told(r)), indent=indent)
         if r.url:
-            _put_url(out, r.url, indent=6)
+            out.put_url(r.url, indent=indent + 2)
 
 
-def _put_url(out: Console, url: str, *, indent: int) -> None:
-    """Print a URL on one line of its own: wrapped or cut it could be neither clicked nor copied."""
-    clean = flat(url)
-    out.print(Text.assemble(" " * indent, (clean, Style(dim=True, link=clean))), soft_wrap=True)
-
-
-def _quotes(out: Console, quotes: Sequence[Quote]) -> None:
+def _quotes(out: Screen, quotes: Sequence[Quote], indent: int, *, with_marks: bool) -> None:
     for quote in quotes:
-        text = _marked(quote)
-        text.append(f" [{quote.citation.number}]", style="bold cyan")
-        _put(out, text, indent=2)
-        out.print()
+        text = _marked(quote if with_marks else replace(quote, marks=()))
+        out.put(text, indent=indent, label=_number(quote.citation.number))
+        if with_marks and not out.is_styled and (words := answering(quote)):
+            out.put(Text(words), indent=indent, label=" " * indent + "answering words: ")
+        out.write_line()
 
 
-def _disagreement(out: Console, answer: Answer) -> None:
+def _disagreement(out: Screen, answer: Answer, indent: int) -> None:
     """Print what the documents disagree about: each figure with its quote, its date and its sources."""
-    d = answer.disagreement
-    if d is None:
+    heading, rows = disagreeing(answer)
+    if rows:
+        out.write_line(Text(heading, style="bold"))
+        for number, row in rows:
+            out.put(Text(row), indent=indent, label=_number(number))
+        out.write_line()
+
+
+def _brief_citation(out: Screen, c: Citation, indent: int) -> None:
+    head = Text(place(c), style=Style(bold=True) + _link(out, c.path))
+    behind = [", ".join(flat(part) for part in (r.publisher or r.title, r.issued) if part) for r in c.references]
+    more = "; ".join([*([f"as of {flat(c.as_of)}"] if c.as_of else []), *behind])
+    out.put(head + Text(f"  {more}" if more else "", style="not bold"), indent=indent, label=_number(c.number))
+
+
+def _indent(quotes: Sequence[Quote]) -> int:
+    return len(f"[{max((q.citation.number for q in quotes), default=0)}] ")
+
+
+def show_answer(out: Screen, answer: Answer, *, is_brief: bool = False) -> None:
+    """Print an answer with its citations, or that there is none and what comes closest.
+
+    A brief one has a line for each citation: ``show_citations`` prints them whole.
+    """
+    if out.is_plain:
+        linear.tell_answer(out.write_line, answer)
         return
-    out.print(Text("The documents disagree" if d.figures else "The sources disagree", style="bold"))
-    by_number = {q.citation.number: q.citation for q in answer.quotes}
-    for number, figure in zip(d.quotes, d.figures or ("names both sides",), strict=True):
-        c = by_number[number]
-        as_of = f"as of {flat(c.as_of)}" if c.as_of else ""
-        backing = [", ".join(flat(p) for p in (r.publisher or r.title, r.issued) if p) for r in c.references]
-        _put(
-            out, Text(f"[{number}] {flat(figure)}: " + "; ".join(p for p in (place(c), as_of, *backing) if p)), indent=2
-        )
-    out.print()
-
-
-def show_answer(out: Console, answer: Answer) -> None:
-    """Print an answer with its citations, or that there is none and what comes closest."""
+    shown = answer.quotes or answer.closest
+    indent = _indent(shown)
     if answer.quotes:
-        out.print()
-        _quotes(out, answer.quotes)
-        _disagreement(out, answer)
-        out.print(Text("Sources", style="bold"))
-        shown = answer.quotes
+        _quotes(out, shown, indent, with_marks=True)
+        _disagreement(out, answer, indent)
+        if not is_brief:
+            out.write_line(Text("Sources", style="bold"))
     else:
-        out.print(Text("These documents do not answer that.", style="bold"))
-        shown = answer.closest
+        out.write_line(Text("These documents do not answer that.", style="bold"))
         if shown:
-            out.print()
-            out.print(Text("Closest passages, which do not answer this", style="bold"))
-            out.print()
-            _quotes(out, shown)
+            out.write_line()
+            out.write_line(Text("Closest passages, which do not answer this", style="bold"))
+            out.write_line()
+            _quotes(out, shown, indent, with_marks=False)
     for quote in shown:
-        _citation(out, quote.citation)
+        (_brief_citation if is_brief else _citation)(out, quote.citation, indent)
 
 
-def show_notes(err: Console, notes: Iterable[str]) -> None:
+def show_citations(out: Screen, answer: Answer) -> None:
+    """Print where the quotes of an answer stand and who backs them."""
+    shown = answer.quotes or answer.closest
+    if out.is_plain:
+        linear.tell_citations(out.write_line, [q.citation for q in shown])
+        return
+    for quote in shown:
+        _citation(out, quote.citation, _indent(shown))
+
+
+def show_notes(err: Screen, notes: Iterable[str]) -> None:
     """Print notes for the user, one a line."""
     for note in notes:
-        err.print(Text(f"note: {flat(note)}"), soft_wrap=True)
+        err.put(Text(flat(note)), label="note: ")
 
 
-def show_explanation(out: Console, answer: Answer) -> None:
+def show_explanation(out: Screen, answer: Answer) -> None:
     """Print every candidate with its scores, and the verdict with its evidence."""
     v = answer.verdict
-    out.print()
-    out.print(Text("Why", style="bold"))
-    _put(out, Text(f"searched for: {flat(answer.query)}"), indent=2)
+    out.write_line()
+    out.write_line(Text("Why", style="bold"))
+    out.put(Text(f"searched for: {flat(answer.query)}"), indent=2)
     verdict = "answered" if v.answered else "refused"
-    _put(out, Text(f"{verdict}: {v.reason} (confidence {v.confidence:.2f}, needed {v.threshold:.2f})"), indent=2)
-    _put(out, Text("evidence: " + ", ".join(f"{k} {x:.2f}" for k, x in sorted(v.evidence.items()))), indent=2)
-    out.print()
+    out.put(Text(f"{verdict}: {v.reason} (confidence {v.confidence:.2f}, needed {v.threshold:.2f})"), indent=2)
+    out.put(Text("evidence: " + ", ".join(f"{k} {x:.2f}" for k, x in sorted(v.evidence.items()))), indent=2)
+    out.write_line()
     cited = {q.citation.chunk_id for q in (*answer.quotes, *answer.closest)}
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("rank", "fused", "dense", "sparse"):
+    used = "quoted" if answer.quotes else "closest"
+    if out.is_plain:
+        linear.tell_candidates(out.write_line, answer.hits, cited, used)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("rank", "fused", "dense", "#", "sparse", "#"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("passage", overflow="fold")
-    table.add_column("used", no_wrap=True)
     for h in answer.hits:
-        dense = f"{h.dense:.3f} (#{h.dense_rank})" if h.dense_rank else f"{h.dense:.3f} (-)"
-        sparse = f"{h.sparse:.2f} (#{h.sparse_rank})" if h.sparse_rank else "-"
-        where = f"{flat(h.passage.sources[0])}:{h.passage.line}"
-        used = ("quoted" if answer.quotes else "closest") if h.passage.chunk_id in cited else ""
-        table.add_row(str(h.rank), f"{h.fused:.4f}", dense, sparse, where, used)
-    out.print(table, width=_width(out) if out.is_terminal else 120)
+        dense = (f"{h.dense:.3f}", str(h.dense_rank or "-"))
+        sparse = (f"{h.sparse:.2f}", str(h.sparse_rank)) if h.sparse_rank else ("-", "-")
+        where = Text(f"{flat(h.passage.sources[0])}:{h.passage.line}")
+        if h.passage.chunk_id in cited:
+            where.append(f"  {used}", style="bold")
+        table.add_row(str(h.rank), f"{h.fused:.4f}", *dense, *sparse, where)
+    out.print(table, width=out.text_width if out.wraps else 120)
 
 
-def show_hits(out: Console, hits: Sequence[Hit]) -> None:
-    """Print the passages of a search."""
+def _with_terms_marked(text: str, stems: Collection[str]) -> Text:
+    """Return ``text`` with the words that were looked for in bold."""
+    marked = Text(text)
+    for term in terms(text):
+        if term.stem in stems:
+            marked.stylize("bold", term.start, term.end)
+    return _with_keys_dimmed(marked)
+
+
+def show_hits(out: Screen, hits: Sequence[Hit], stems: Collection[str] = ()) -> None:
+    """Print the passages of a search, the words with one of ``stems`` in bold."""
     if not hits:
-        out.print(Text("No passage has these words."))
+        out.write_line(Text("No passage has these words."))
+    if out.is_plain:
+        linear.tell_hits(out.write_line, hits)
+        return
+    indent = len(f"[{max((h.rank for h in hits), default=0)}] ")
     for h in hits:
         p = h.passage
-        head = Text.assemble(
-            (f"[{h.rank}] ", "bold"), (f"{flat(p.sources[0])}:{p.line}", Style(bold=True) + _link(p.paths[0]))
-        )
-        _put(out, head)
-        _put(out, Text(f"fused {h.fused:.4f}, dense {h.dense:.3f}, sparse {h.sparse:.2f}", style="dim"), indent=4)
+        head = Text(f"{flat(p.sources[0])}:{p.line}", style=Style(bold=True) + _link(out, p.paths[0]))
+        out.put(head, indent=indent, label=_number(h.rank))
         if p.context:
-            _put(out, Text(" > ".join(flat(c) for c in p.context)), indent=4)
-        _put(out, Text(flat(p.text)), indent=4)
-        out.print()
+            out.put(Text(" > ".join(flat(c) for c in p.context)), indent=indent)
+        out.put(_with_terms_marked(flat(p.text), stems), indent=indent)
+        scores = f"fused {h.fused:.4f}, dense {h.dense:.3f}, sparse {h.sparse:.2f}"
+        out.put(Text(scores, style="dim"), indent=indent)
+        out.write_line()
 
 
-def show_lines(out: Console, title: str, lines: Sequence[tuple[int, str, bool]]) -> None:
+def show_lines(out: Screen, title: str, lines: Sequence[tuple[int, str, bool]]) -> None:
     """Print numbered lines of a file; the wanted ones are marked with ">" and set in bold."""
-    out.print(Text(flat(title), style="bold"))
+    if out.is_plain:
+        linear.tell_lines(out.write_line, title, lines)
+        return
+    out.write_line(Text(flat(title), style="bold"))
     digits = max((len(str(number)) for number, _, _ in lines), default=1)
     for number, line, wanted in lines:
-        gutter = Text(f"{'>' if wanted else ' '} {number:>{digits}}  ", style="bold cyan" if wanted else "dim")
+        gutter = Text(f"{'>' if wanted else ' '} {number:>{digits}}  ", style="bold" if wanted else "dim")
         body = Text(safe(line.rstrip("\r\n").replace("\t", "    ")), style="bold" if wanted else "")
-        if not out.is_terminal:
-            out.print(gutter + body, soft_wrap=True)
-            continue
-        table = Table.grid(padding=0)
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        table.add_row(gutter, body)
-        out.print(table, width=_width(out))
+        out.put(_with_keys_dimmed(body), label=gutter)
 
 
-def _reasons(records: Sequence[FileRecord]) -> str:
-    counts = Counter(r.reason for r in records)
-    return ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'s' * (count != 1)}"
-
-
-def _show_plan(out: Console, report: Report) -> None:
-    """Print what a run would do, one line a document."""
-    c = report.changes
-    lists = {"add": c.added, "change": c.changed, "remove": c.removed, "duplicate": c.duplicated}
-    for what, names in lists.items():
-        for name in names:
-            out.print(Text(f"would {what}: {flat(name)}"), soft_wrap=True)
-    for old, new in c.renamed:
-        out.print(Text(f"would rename: {flat(old)} -> {flat(new)}"), soft_wrap=True)
-
-
-def show_report(out: Console, report: Report, *, every_file: bool, is_plan: bool = False) -> None:
-    """Print what an indexing run did, or would do: the counts, then each file that needs a word."""
-    if is_plan:
-        _show_plan(out, report)
-    head = Text("documents: ", style="bold")
-    failed = report.with_status(FileStatus.FAILED)
-    always = ("added", "changed", "removed", "unchanged")
-    counts = [(name, n) for name, n in report.changes.counts().items() if n or name in always]
-    head.append(", ".join(f"{n} {name}" for name, n in [*counts, ("failed", len(failed))]))
-    out.print(head, soft_wrap=True)
-    embedded = "would be embedded" if is_plan else "embedded now"
-    chunks = f"chunks: {report.chunks} ({report.embedded} {embedded}), {report.seconds:.1f} s"
-    out.print(Text(chunks), soft_wrap=True)
-    state = "nothing was written" if is_plan else f"generation {report.generation}"
-    out.print(Text(f"index: {report.index} ({state})"), soft_wrap=True)
-    for record in failed:
-        out.print(Text(f"failed: {flat(record.source)}: {record.reason}", style="red"), soft_wrap=True)
-        out.print(Text(f"  fix: {record.fix}"), soft_wrap=True)
-    for record in report.with_status(FileStatus.EMPTY):
-        out.print(Text(f"empty: {flat(record.source)}: {record.reason}", style="yellow"), soft_wrap=True)
-    for record in report.with_status(FileStatus.INDEXED):
-        for note in record.notes:
-            out.print(Text(f"note: {flat(record.source)}: {note}", style="yellow"), soft_wrap=True)
-    skipped = report.with_status(FileStatus.SKIPPED)
-    if skipped:
-        out.print(Text(f"skipped: {_files(len(skipped))} ({_reasons(skipped)})"), soft_wrap=True)
-    if every_file:
-        show_files(out, report.records)
-
-
-def _found(r: FileRecord) -> str:
-    """Return how much of a file can be found, and what cannot."""
-    share = 100 * r.indexed_chars / max(r.solid_chars, 1)
-    left = ", ".join(f"{count} {why}" for why, count in r.left_out.items())
-    return f"{r.chunks} chunks, {r.chars} characters, {share:.0f}% in passages" + (f" (not: {left})" if left else "")
-
-
-def show_files(out: Console, records: Sequence[FileRecord]) -> None:
-    """Print one line for each file: what became of it and how it was read."""
-    for r in records:
-        more = _found(r) if r.status is FileStatus.INDEXED else r.reason
-        out.print(Text(f"{r.status:8} {flat(r.source)}: {'; '.join([more, *r.notes])}"), soft_wrap=True)
-
-
-def show_sources(out: Console, rows: Sequence[dict[str, str]]) -> None:
-    """Print the documents of an index as a table, or as tab-separated lines in a pipe."""
+def show_sources(out: Screen, rows: Sequence[dict[str, str]]) -> None:
+    """Print the documents of an index as a table, a list where that is too wide, tab-separated lines in a pipe."""
     names = list(rows[0]) if rows else []
-    if not out.is_terminal:
+    if out.is_plain:
+        linear.tell_rows(out.write_line, rows)
+        return
+    if not out.wraps:
         for row in rows:
-            out.print(Text("\t".join(flat(row[n]) for n in names)), soft_wrap=True)
+            out.write_line(Text("\t".join(flat(row[n]) for n in names)))
+        return
+    widest = {n: max([cell_len(n), *(cell_len(flat(row[n])) for row in rows)]) for n in names}
+    fixed = sum(widest[n] + 2 for n in names if n != "title")
+    if out.width - fixed < min(_MIN_TITLE, widest.get("title", 0)):
+        _show_source_list(out, rows)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in names:
@@ -309,36 +244,55 @@ def show_sources(out: Console, rows: Sequence[dict[str, str]]) -> None:
     out.print(table)
 
 
-def show_references(out: Console, references: Sequence[Reference]) -> None:
+def _show_source_list(out: Screen, rows: Sequence[dict[str, str]]) -> None:
+    for row in rows:
+        out.put(Text(flat(row["source"]), style="bold"))
+        details = [row["topic"], f"as of {row['as_of']}" if row["as_of"] else "", f"{row['chunks']} chunks"]
+        for part in (row["title"], ", ".join(d for d in details if d)):
+            if part:
+                out.put(Text(flat(part)), indent=4)
+
+
+def show_references(out: Screen, references: Sequence[Reference]) -> None:
     """Print the public sources behind the documents."""
+    if out.is_plain:
+        linear.tell_references(out.write_line, references)
+        return
     for r in references:
-        _put(out, Text.assemble((f"{flat(r.key)}  ", "bold"), told(r)))
+        key = flat(r.key)
+        if out.wraps:
+            out.put(Text(key, style="bold"))
+            out.put(Text(told(r)), indent=4)
+        else:
+            out.write_line(Text.assemble((f"{key}  ", "bold"), told(r)))
         if r.url:
-            _put_url(out, r.url, indent=4)
+            out.put_url(r.url, indent=4)
 
 
-def show_status(out: Console, rows: Sequence[tuple[str, str]], manifest: Manifest) -> None:
-    """Print what an index is made of."""
+def show_pairs(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and their values in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        out.print(Text.assemble((f"{name:<{width}}  ", "bold"), safe(value)), soft_wrap=True)
-    if manifest.failed:
-        out.print(Text(f"{_files(manifest.failed)} failed; qa status --files names them", style="red"), soft_wrap=True)
+        label = f"{name}: " if out.is_plain else f"{name:<{width}}  "
+        out.put(Text(flat(value)), label=Text(label, style="bold"))
 
 
-def show_finding(out: Console, finding: Finding) -> None:
+def show_finding(out: Screen, finding: Finding) -> None:
     """Print one finding of the doctor, with its remedy when it failed."""
+    if out.is_plain:
+        linear.tell_finding(out.write_line, finding)
+        return
     word, style = ("ok", "green") if finding.passed else ("FAILED", "bold red")
-    line = Text.assemble((f"{word:6}  ", style), (f"{finding.check:<9}  ", "bold"), flat(finding.detail))
-    out.print(line, soft_wrap=True)
+    label = Text.assemble((f"{word:6}  ", style), (f"{finding.check:<9}  ", "bold"))
+    out.put(Text(flat(finding.detail)), label=label)
     if finding.fix:
-        out.print(Text(f"        fix: {flat(finding.fix)}"), soft_wrap=True)
+        out.put(Text(flat(finding.fix)), label=f"{'':8}fix: ")
 
 
 class ProgressWatcher:
     """Shows a progress bar on a terminal, and a line now and then in a log."""
 
-    def __init__(self, err: Console, *, quiet: bool = False) -> None:
+    def __init__(self, err: Screen, *, quiet: bool = False) -> None:
         self._err = err
         self._quiet = quiet
         self._bar: Progress | None = None

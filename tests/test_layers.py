@@ -9,12 +9,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
-    {"errors", "schema", "progress", "judging", "metrics"},
-    {"text", "config", "references", "parts", "gold"},
+    {"errors", "schema", "progress", "judging", "metrics", "screen", "followup", "command_help"},
+    {"text", "config", "references", "parts", "gold", "shown"},
     {"question_kind", "terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
     {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
     {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
     {
+        "completion",
         "planner",
         "citations",
         "retriever",
@@ -32,12 +33,13 @@ LAYERS: list[set[str]] = [
     {"indexer", "conflicts"},
     {"output", "abstention", "doctor", "upkeep"},
     {"reader_choice"},
-    {"answerer", "render"},
+    {"answerer", "linear"},
+    {"render"},
     {"evaluation"},
     {"calibrating", "comparison", "evaluation_plot"},
     {"evaluation_report"},
-    {"options"},
-    {"reading_commands", "index_commands", "eval_commands", "calibrate_commands"},
+    {"options", "chat", "report"},
+    {"reading_commands", "index_commands", "eval_commands", "calibrate_commands", "chat_command"},
     {"cli"},
     {"__main__"},
 ]
@@ -46,8 +48,18 @@ HEAVY_ONLY_IN = {
     "chromadb": {"store"},
     "sentence_transformers": {"embedder", "other_readers"},
     "torch": {"embedder", "other_readers"},
-    "typer": {"cli", "options", "reading_commands", "index_commands", "eval_commands", "calibrate_commands"},
-    "rich": {"render", "evaluation_report", "options"},
+    "typer": {
+        "cli",
+        "options",
+        "command_help",
+        "completion",
+        "reading_commands",
+        "index_commands",
+        "eval_commands",
+        "calibrate_commands",
+        "chat_command",
+    },
+    "rich": {"render", "report", "screen", "evaluation_report"},
 }
 MODULES = sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")
 
