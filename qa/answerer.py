@@ -8,9 +8,11 @@ from dataclasses import replace
 from qa.abstention import DEFAULT_RISK, calibration_of, verdict
 from qa.citations import Citer
 from qa.conflicts import told, with_conflict
-from qa.evidence import Coverage, candidates
+from qa.evidence import Candidate, Coverage, candidates
 from qa.generation import Generation
 from qa.language import language_note
+from qa.question import Question
+from qa.question_parts import parts_of
 from qa.reader_choice import ReaderChoice, shipped_reader
 from qa.retriever import Retriever
 from qa.schema import Answer, Filters, Quote
@@ -46,7 +48,7 @@ class Answerer:
         decision = verdict(_evidence(scored), self.calibration, risk=risk)
         citer = Citer(self.passages)
         notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
-        chosen = choose(scored, question) if decision.answered else []
+        chosen = choose(scored, question, self._by_part(question, found)) if decision.answered else []
         chosen, conflict = with_conflict(chosen, scored, question.kind)
         quotes = _quotes(chosen, citer)
         if decision.answered and not quotes:
@@ -65,6 +67,13 @@ class Answerer:
             notes=tuple(note for note in [*notes, *citer.notes] if note),
             disagreement=told(conflict, [q.text for q in quotes]) if conflict else None,
         )
+
+    def _by_part(self, question: Question, found: Sequence[Candidate]) -> list[list[Scored]]:
+        """Return the candidates as scored for each part of a question of several parts; nothing for one."""
+        parts = parts_of(question.query)
+        if len(parts) < 2:
+            return []
+        return [score(question, found, self.reader, self.calibration.ranking, asked=part) for part in parts]
 
 
 def _quotes(chosen: Sequence[Scored], citer: Citer) -> list[Quote]:

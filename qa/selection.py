@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,8 @@ from qa.question import Question
 from qa.question_kind import QuestionKind
 from qa.reader import Reading
 from qa.schema import Passage, Range
+from qa.terms import stems
+from qa.text import squeeze
 
 MAX_QUOTES = 3
 MAX_CLOSEST = 3
@@ -19,6 +22,15 @@ MAX_CLOSEST = 3
 _NEAR = 3.0
 _NEAR_WIDE = 5.0
 _WIDE = {QuestionKind.LIST, QuestionKind.COMPARE}
+# For a question that asks what something is, the sentence that begins "X is a ..." comes before one that is
+# only about X; both are in units of the score, chosen on the golden development questions.
+_DEFINES = 2.0
+_NAMES = 1.0
+_DEFINITION = re.compile(
+    r"^(?:an?|the)?\s*(?P<subject>[^.;:]{2,100}?)(?:\s\([^)]*\))?\s"
+    r"(?P<verb>is|are|was|were|means|mean|refers? to|stands? for|denotes?)\s(?P<kind>an?|the|one)?\b",
+    re.IGNORECASE,
+)
 # Sentences of which one has more than this share of the other's terms say the same thing.
 _SAME = 0.7
 
@@ -60,7 +72,7 @@ def _squeezed(text: str) -> tuple[str, list[int]]:
     return "".join(characters), places
 
 
-def _readable(passage: Passage) -> tuple[str, dict[int, tuple[int, int, list[int]]]]:
+def readable(passage: Passage) -> tuple[str, dict[int, tuple[int, int, list[int]]]]:
     """Return the text that is read for a passage, and where each sentence stands in it.
 
     The text is the headings, then the sentences. A sentence is known by its start in the document, and
@@ -79,13 +91,33 @@ def _readable(passage: Passage) -> tuple[str, dict[int, tuple[int, int, list[int
     return "\n".join([*parts, " ".join(sentences)]), where
 
 
+def _definition(question: Question, text: str) -> float:
+    """Return what is added to the score of a sentence that defines what the question asks for."""
+    match = _DEFINITION.match(squeeze(text)) if question.kind is QuestionKind.DEFINE else None
+    if match is None:
+        return 0.0
+    subject, wanted = set(stems(match["subject"])), set(question.stems)
+    # "CAP stands for ...", asked by its full name, and the other way round.
+    if not subject or not (subject <= wanted | set(question.expanded) and subject & wanted):
+        return 0.0
+    return _DEFINES if match["kind"] and match["verb"].lower() in ("is", "are") else _NAMES
+
+
 def score(
-    question: Question, candidates: Sequence[Candidate], reader: PassageReader, weights: Mapping[str, float]
+    question: Question,
+    candidates: Sequence[Candidate],
+    reader: PassageReader,
+    weights: Mapping[str, float],
+    *,
+    asked: str = "",
 ) -> list[Scored]:
-    """Return the candidates with their scores, best first; ties by rank of the passage, then by place."""
+    """Return the candidates with their scores, best first; ties by rank of the passage, then by place.
+
+    ``asked`` is what the reader is asked instead of the whole query: one part of a question of several.
+    """
     passages = {c.hit.passage.chunk_id: c.hit.passage for c in candidates}
-    texts = {chunk_id: _readable(passage) for chunk_id, passage in passages.items()}
-    readings = dict(zip(texts, reader.read(question.query, [text for text, _ in texts.values()]), strict=True))
+    texts = {chunk_id: readable(passage) for chunk_id, passage in passages.items()}
+    readings = dict(zip(texts, reader.read(asked or question.query, [text for text, _ in texts.values()]), strict=True))
     scored: list[Scored] = []
     for candidate in candidates:
         reading = readings[candidate.hit.passage.chunk_id]
@@ -99,6 +131,7 @@ def score(
             + weights["answer"] * answer
             + weights["coverage"] * candidate.coverage
             + weights["dense"] * candidate.hit.dense
+            + _definition(question, candidate.text)
         )
         scored.append(Scored(candidate, span, answer, round(total, 4), mark))
     return sorted(scored, key=lambda s: (-s.score, s.candidate.hit.rank, s.candidate.sentence.range.start))
@@ -108,18 +141,29 @@ def _alike(a: Candidate, b: Candidate) -> bool:
     return len(a.stems & b.stems) > _SAME * min(len(a.stems), len(b.stems))
 
 
-def choose(scored: Sequence[Scored], question: Question) -> list[Scored]:
-    """Return the sentences to quote: the best, and up to two that come near it and say something else."""
-    near = _NEAR_WIDE if question.kind in _WIDE else _NEAR
+def choose(scored: Sequence[Scored], question: Question, parts: Sequence[Sequence[Scored]] = ()) -> list[Scored]:
+    """Return the sentences to quote: the best, and up to two that come near it and say something else.
+
+    ``parts`` are the candidates as scored for each part of a question of several; the best for each is quoted,
+    in the order of their scores for the whole.
+    """
+    near = _NEAR_WIDE if question.kind in _WIDE or parts else _NEAR
+    place = {_key(s): i for i, s in enumerate(scored)}
+    needed = sorted({place[_key(part[0])] for part in parts if part})
     chosen: list[Scored] = []
-    for s in scored:
-        if chosen and s.score < chosen[0].score - near:
+    for at in [*needed, *range(len(scored))]:
+        s = scored[at]
+        if at not in needed and chosen and s.score < scored[0].score - near:
             break
         if not any(_alike(s.candidate, c.candidate) for c in chosen):
             chosen.append(s)
         if len(chosen) == MAX_QUOTES:
             break
-    return chosen
+    return sorted(chosen, key=lambda s: place[_key(s)])
+
+
+def _key(s: Scored) -> tuple[str, int]:
+    return s.candidate.hit.passage.chunk_id, s.candidate.sentence.range.start
 
 
 def closest(scored: Sequence[Scored]) -> list[Scored]:

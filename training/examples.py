@@ -158,8 +158,8 @@ class Maker:
     def make(self, number: int) -> list[Example]:
         """Return the examples of pass ``number`` in random order."""
         rng = random.Random(f"{self.seed}/{number}")
-        examples = [self._styled(e, rng) for row in self.rows for e in self._of_row(row, rng)]
-        examples += [self._styled(e, rng) for e in self._of_sentences(rng)]
+        examples = [self.styled(e, rng) for row in self.rows for e in self._of_row(row, rng)]
+        examples += [self.styled(e, rng) for e in self._of_sentences(rng)]
         rng.shuffle(examples)
         return examples
 
@@ -318,7 +318,7 @@ class Maker:
             yield Example(s["question"], sentence[:1200], -1, -1, answerable=answerable, made="sentence")
 
     @staticmethod
-    def _styled(example: Example, rng: random.Random) -> Example:
+    def styled(example: Example, rng: random.Random) -> Example:
         """Return the example with its question typed as people do: lower case, terse, with a slip."""
         q, dice = example.question, rng.random()
         if dice < 0.12:

@@ -29,6 +29,8 @@ MAX_LENGTH = 256
 MAX_QUESTION = 64
 TOKENS_A_BATCH = 2400
 CHECKPOINT_S = 300.0
+# Of our own questions' passages that do not answer, the share that a pass takes.
+_NEGATIVES = 0.5
 
 
 def model_folder() -> Path:
@@ -181,7 +183,44 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--start", type=Path, help="go on from these weights (reader.pt) instead of the embedding model's"
+    )
+    parser.add_argument("--own", type=Path, help="more examples, made by training.own")
+    parser.add_argument("--general", type=int, help="take only so many examples of DATA in a pass")
     return parser.parse_args()
+
+
+def own_examples(path: Path, rng: random.Random) -> list[Example]:
+    """Return our own examples that a passage answers, and of the others a half, another one in each pass."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        e = json.loads(line)
+        is_answer = e["start"] >= 0
+        if is_answer or rng.random() < _NEGATIVES:
+            found.append(
+                Example(e["question"], e["passage"], e["start"], e["end"], answerable=is_answer, made=e["made"])
+            )
+    return [Maker.styled(e, rng) for e in found]
+
+
+def examples_of(maker: Maker, number: int, a: argparse.Namespace) -> list[Example]:
+    """Return the examples of one pass in random order."""
+    examples = maker.make(number)[: a.general]
+    if a.own:
+        rng = random.Random(f"{a.seed}/own/{number}")
+        examples += own_examples(a.own, rng)
+        rng.shuffle(examples)
+    return examples
+
+
+def new_network(a: argparse.Namespace, folder: str, device: str) -> ReaderNetwork:
+    """Return the network to train, from the embedding model's weights or those that were named."""
+    network = ReaderNetwork(folder, dropout=a.dropout)
+    if a.start:
+        network.load_state_dict(torch.load(a.start, map_location="cpu", weights_only=True))
+    network.to(device)
+    return network
 
 
 def main() -> None:
@@ -200,7 +239,7 @@ def main() -> None:
     train = [r for r in all_rows if not (r.title in titles and r.source.startswith("squad"))]
     sentences = [s for name in SENTENCE_FILES for s in read(a.data, name)]
     maker, dev_maker = Maker(train, sentences, seed=a.seed), Maker(dev, [], seed=a.seed)
-    network = ReaderNetwork(str(folder), dropout=a.dropout).to(device)
+    network = new_network(a, str(folder), device)
     weights = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
     state: dict[str, Any] = {"used_s": 0.0, "pass": 0, "batch": 0, "steps": 0, "examples": 0}
@@ -226,7 +265,7 @@ def main() -> None:
         checkpoint.with_suffix(".new").replace(checkpoint)
 
     while state["used_s"] < budget:
-        encoded = [Encoded(e, tokenizer) for e in maker.make(state["pass"])]
+        encoded = [Encoded(e, tokenizer) for e in examples_of(maker, state["pass"], a)]
         for number, batch in enumerate(batches(encoded, random.Random(f"{a.seed}/{state['pass']}"))):
             if number < state["batch"]:
                 continue
