@@ -114,7 +114,7 @@ def show_answer(out: Screen, answer: Answer, *, is_brief: bool = False) -> None:
     A brief one has a line for each citation: ``show_citations`` prints them whole.
     """
     if out.is_plain:
-        linear.tell_answer(out.write_line, answer)
+        linear.tell_answer(out.put_text, answer)
         return
     shown = answer.quotes or answer.closest
     indent = _indent(shown)
@@ -138,7 +138,7 @@ def show_citations(out: Screen, answer: Answer) -> None:
     """Print where the quotes of an answer stand and who backs them."""
     shown = answer.quotes or answer.closest
     if out.is_plain:
-        linear.tell_citations(out.write_line, [q.citation for q in shown])
+        linear.tell_citations(out.put_text, [q.citation for q in shown])
         return
     for quote in shown:
         _citation(out, quote.citation, _indent(shown))
@@ -163,7 +163,7 @@ def show_explanation(out: Screen, answer: Answer) -> None:
     cited = {q.citation.chunk_id for q in (*answer.quotes, *answer.closest)}
     used = "quoted" if answer.quotes else "closest"
     if out.is_plain:
-        linear.tell_candidates(out.write_line, answer.hits, cited, used)
+        linear.tell_candidates(out.put_text, answer.hits, cited, used)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("rank", "fused", "dense", "#", "sparse", "#"):
@@ -193,7 +193,7 @@ def show_hits(out: Screen, hits: Sequence[Hit], stems: Collection[str] = ()) -> 
     if not hits:
         out.write_line(Text("No passage has these words."))
     if out.is_plain:
-        linear.tell_hits(out.write_line, hits)
+        linear.tell_hits(out.put_text, hits)
         return
     indent = len(f"[{max((h.rank for h in hits), default=0)}] ")
     for h in hits:
@@ -211,7 +211,7 @@ def show_hits(out: Screen, hits: Sequence[Hit], stems: Collection[str] = ()) -> 
 def show_lines(out: Screen, title: str, lines: Sequence[tuple[int, str, bool]]) -> None:
     """Print numbered lines of a file; the wanted ones are marked with ">" and set in bold."""
     if out.is_plain:
-        linear.tell_lines(out.write_line, title, lines)
+        linear.tell_lines(out.put_text, title, lines)
         return
     out.write_line(Text(flat(title), style="bold"))
     digits = max((len(str(number)) for number, _, _ in lines), default=1)
@@ -225,11 +225,11 @@ def show_sources(out: Screen, rows: Sequence[dict[str, str]]) -> None:
     """Print the documents of an index as a table, a list where that is too wide, tab-separated lines in a pipe."""
     names = list(rows[0]) if rows else []
     if out.is_plain:
-        linear.tell_rows(out.write_line, rows)
+        linear.tell_rows(out.put_text, rows)
         return
     if not out.wraps:
         for row in rows:
-            out.write_line(Text("\t".join(flat(row[n]) for n in names)))
+            out.write_row(row[n] for n in names)
         return
     widest = {n: max([cell_len(n), *(cell_len(flat(row[n])) for row in rows)]) for n in names}
     fixed = sum(widest[n] + 2 for n in names if n != "title")
@@ -256,7 +256,7 @@ def _show_source_list(out: Screen, rows: Sequence[dict[str, str]]) -> None:
 def show_references(out: Screen, references: Sequence[Reference]) -> None:
     """Print the public sources behind the documents."""
     if out.is_plain:
-        linear.tell_references(out.write_line, references)
+        linear.tell_references(out.put_text, references)
         return
     for r in references:
         key = flat(r.key)
@@ -273,14 +273,16 @@ def show_pairs(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
     """Print names and their values in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        label = f"{name}: " if out.is_plain else f"{name:<{width}}  "
-        out.put(Text(flat(value)), label=Text(label, style="bold"))
+        if out.is_plain:
+            out.put_text(f"{name}: {flat(value)}")
+        else:
+            out.put(Text(flat(value)), label=Text(f"{name:<{width}}  ", style="bold"))
 
 
 def show_finding(out: Screen, finding: Finding) -> None:
     """Print one finding of the doctor, with its remedy when it failed."""
     if out.is_plain:
-        linear.tell_finding(out.write_line, finding)
+        linear.tell_finding(out.put_text, finding)
         return
     word, style = ("ok", "green") if finding.passed else ("FAILED", "bold red")
     label = Text.assemble((f"{word:6}  ", style), (f"{finding.check:<9}  ", "bold"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO
 
 from rich.cells import cell_len
@@ -89,7 +89,7 @@ class Screen(Console):
     """The console of one stream.
 
     A terminal is wrapped, and styled unless it is a dumb one; a pipe gets long plain lines; with
-    ``plain`` the text is for a screen reader: linear, labelled, neither wrapped nor styled.
+    ``plain`` the text is for a screen reader: linear, labelled, not styled.
     """
 
     def __init__(self, *, stderr: bool = False, plain: bool = False, file: IO[str] | None = None) -> None:
@@ -106,17 +106,21 @@ class Screen(Console):
         )
         self.is_plain = plain
         self.is_styled = is_styled
-        self.wraps = is_tty and not plain
+        self.wraps = is_tty
         self.links = is_styled and has_links()
 
     @property
     def text_width(self) -> int:
         """The width in cells that text is set to; only meaningful where it is wrapped."""
-        return max(min(self.width, MAX_WIDTH), _MIN_WIDTH)
+        return max(self.width if self.is_plain else min(self.width, MAX_WIDTH), _MIN_WIDTH)
 
     def write_line(self, text: Text | str = "") -> None:
         """Print one line, made safe whatever it holds, neither wrapped nor cut here."""
         self.print(_safe_text(text), soft_wrap=True)
+
+    def write_row(self, cells: Iterable[str]) -> None:
+        """Print one row of tab-separated values; rich would turn the tabs into blanks."""
+        self.file.write("\t".join(flat(cell) for cell in cells) + "\n")
 
     def put(self, text: Text, *, indent: int = 0, label: Text | str = "") -> None:
         """Print ``text`` behind its ``label``; where lines are wrapped the later ones stand under the first.

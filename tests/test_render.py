@@ -23,7 +23,7 @@ from qa import render
 from qa.cli import main
 from qa.config import Settings
 from qa.indexer import build_index
-from qa.schema import Answer, Citation, Quote, Range, Reference, Verdict
+from qa.schema import Answer, Citation, Disagreement, Hit, Passage, Quote, Range, Reference, Verdict
 from qa.screen import Screen, flat, folded_url, has_links, safe
 
 LONG_URL = "https://example.org/reports/2011/08/a-very-long-name-of-a-report-that-no-terminal-of-80-columns-holds/page"
@@ -187,6 +187,61 @@ def test_closest_passages_have_no_answering_words(on_terminal: Callable[..., str
     assert "answering words" not in in_pipe(lambda out: render.show_answer(out, refused))
 
 
+def test_disagreement_stands_between_quotes_and_sources(on_terminal: Callable[..., str]) -> None:
+    quotes = (quote("It leaves at noon.", number=1), quote("It leaves at one.", number=2))
+    asked = replace(answer(*quotes), disagreement=Disagreement((1, 2), ("noon", "one")))
+    row = "docs/ferries.md:9; as of 2011-08-05; Harbour Office, 2011-08-05"
+
+    shown = in_pipe(lambda out: render.show_answer(out, asked))
+    told = in_pipe(lambda out: render.show_answer(out, asked), plain=True).splitlines()
+    assert f"\nThe documents disagree\n[1] noon: {row}\n[2] one: {row}\n\nSources\n" in shown
+    assert told[-2:] == [
+        f"The documents disagree: quote 1, noon: {row}",
+        f"The documents disagree: quote 2, one: {row}",
+    ]
+
+
+def test_words_that_were_looked_for_are_bold(on_terminal: Callable[..., str]) -> None:
+    text = "Ferries leave. [@key]"
+    passage = Passage(
+        row=0,
+        chunk_id="c",
+        doc_id="d",
+        range=Range(0, len(text)),
+        line=3,
+        text=text,
+        body=text,
+        context=("Times",),
+        sentences=(),
+        sources=("a.md",),
+        paths=("/a.md",),
+        title="Times",
+        topic="",
+        as_of="",
+        encoding="utf-8",
+        sha256="",
+        bibliography="",
+    )
+    hits = [Hit(passage, 1, 0.03, 0.5, 1, 2.0, 1)]
+    printed = on_terminal(lambda out: render.show_hits(out, hits, {"ferri"}))
+
+    assert "\x1b[1mFerries\x1b[0m leave. \x1b[2m[@key]\x1b[0m" in printed
+
+
+def test_titles_get_a_line_where_a_table_leaves_them_no_room(on_terminal: Callable[..., str]) -> None:
+    rows = [{"source": "s" * 44, "chunks": "7", "topic": "topic", "as_of": "2011-08-05", "title": "A title of words"}]
+
+    narrow = plain_lines(on_terminal(lambda out: render.show_sources(out, rows)))
+    wide = plain_lines(on_terminal(lambda out: render.show_sources(out, rows), width=200))
+    assert [line.rstrip() for line in narrow] == [
+        "s" * 44,
+        "    A title of words",
+        "    topic, as of 2011-08-05, 7 chunks",
+    ]
+    assert wide[1].endswith("2011-08-05  A title of words")
+    assert in_pipe(lambda out: render.show_sources(out, rows)) == "\t".join(rows[0].values()) + "\n"
+
+
 def test_line_ends_and_indents_inside_a_quote_are_one_blank() -> None:
     printed = in_pipe(lambda out: render.show_answer(out, answer(quote("It leaves\n      at noon.", Range(16, 23)))))
 
@@ -243,8 +298,10 @@ def test_only_web_addresses_are_linked(on_terminal: Callable[..., str], monkeypa
 
 
 def test_plain_tells_each_quote_with_its_source_line_by_line(on_terminal: Callable[..., str]) -> None:
-    printed = on_terminal(lambda out: render.show_answer(out, ASKED), plain=True)
+    printed = on_terminal(lambda out: render.show_answer(out, ASKED), width=200, plain=True)
+    narrow = on_terminal(lambda out: render.show_answer(out, ASKED), plain=True)
 
+    assert narrow.replace("\n", " ").startswith(f"Answer: 1 quote Quote 1: {SENTENCE} Answering words: noon ")
     assert printed.splitlines() == [
         "Answer: 1 quote",
         f"Quote 1: {SENTENCE}",
