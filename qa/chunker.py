@@ -17,7 +17,7 @@ from qa.schema import Block, BlockKind, Chunk, Document, Range, Sentence
 from qa.text import CITATION_KEYS, LINE_END, blank, keys_of, readable, sentence_ranges, squeeze, tighten
 
 # A part of the index format: a change here makes existing indexes rebuild themselves.
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 TARGET_TOKENS = 120
 MAX_TOKENS = 200
 # No chunk is longer than this many characters a token, so that text the tokenizer does not know
@@ -26,6 +26,9 @@ MAX_TOKENS = 200
 _MAX_CHARS_PER_TOKEN = 12
 _MAX_RAW_CHARS_PER_TOKEN = 48
 _MAX_WORD_CHARS = 400
+# The end of a sentence before its keys, and the beginning of the next behind them.
+_STOP_BEFORE = re.compile(r"[.!?][\"”’')*_]*\s*$")
+_STARTS = re.compile(r"\s+[\"“‘'(*_]*[A-Z0-9]")
 # The markup of one sentence: whole tags and link targets, no comment, no mark of a quote, nothing behind a blank.
 _MARKUP_BEFORE = re.compile(r"(?:<(?!!--)[^<>]*>|[^\s<>])*\Z")
 _MARKUP_BEHIND = re.compile(r"(?:\]\([^()\r\n]*(?:\([^()\r\n]*\)[^()\r\n]*)*\)|<(?!!--)[^<>]*>|[^\s<>])*")
@@ -56,6 +59,12 @@ class _Prose:
         self.start, self.end = block.range.start, block.range.end
         groups = [] if plain else list(CITATION_KEYS.finditer(text, self.start, self.end))
         self.keys = [(m.start(), keys_of(m.group())) for m in groups]
+        # Keys behind a full stop end a sentence, also where the words alone would read on ("free. A detainer").
+        self.ends = [
+            m.end() - self.start
+            for m in groups
+            if _STOP_BEFORE.search(text[max(self.start, m.start() - 8) : m.start()])
+        ]
         ranges = [Range(m.start(), m.end()) for m in groups]
         self._markup = [r for r in block.hidden if not _meets(ranges, r)]
         self._hidden = _merged([*block.hidden, *ranges])
@@ -126,7 +135,17 @@ def _pieces(prose: _Prose) -> list[tuple[int, int]]:
         edges = [0, *(m.end() for m in LINE_END.finditer(masked)), len(masked)]
         lines = (tighten(masked, lo, hi) for lo, hi in pairwise(edges))
         return [(lo, hi) for lo, hi in lines if lo < hi]
-    return sentence_ranges(masked)
+    return _cut_at(prose.ends, masked, sentence_ranges(masked))
+
+
+def _cut_at(ends: list[int], masked: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges cut at those of ``ends`` that lie in them and have a new sentence behind them."""
+    cut: list[tuple[int, int]] = []
+    for lo, hi in ranges:
+        inside = [e for e in ends if lo < e < hi and _STARTS.match(masked, e)]
+        pieces = (tighten(masked, *pair) for pair in pairwise([lo, *inside, hi]))
+        cut += [(a, b) for a, b in pieces if a < b]
+    return cut
 
 
 def _units(prose: _Prose) -> list[_Unit]:
