@@ -18,6 +18,8 @@ from qa.metrics import METRICS, Figure, curve, figures, reliability
 from qa.screen import flat
 
 _SHOWN_WORDS = 40
+_WIDE = 110
+_PIPE_WIDTH = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def _number(name: str, value: float) -> str:
     return f"{value:.2f}" if name.startswith("seconds") else f"{value:.3f}"
 
 
-def _figures(e: Evaluation) -> Table:
+def _figures(e: Evaluation, width: int) -> Table:
+    """Return the table of figures; beside those of an earlier run a narrow one has no room for explanations."""
+    explained = e.before is None or width >= _WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -117,14 +121,15 @@ def _figures(e: Evaluation) -> Table:
         table.add_column("before", justify="right", no_wrap=True)
     table.add_column("95% interval", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("what it says", overflow="fold")
+    if explained:
+        table.add_column("what it says", overflow="fold")
     for name, f in e.figures.items():
         row = [name, _number(name, f.value)]
         if e.before:
             row.append(_number(name, e.before.before[name]) if name in e.before.before else "-")
         says = METRICS[name].says + (" (less is better)" if METRICS[name].is_loss else "")
         interval = f"{_number(name, f.low)} to {_number(name, f.high)}"
-        table.add_row(*row, interval, str(f.count), says)
+        table.add_row(*row, interval, str(f.count), *([says] if explained else []))
     return table
 
 
@@ -134,7 +139,8 @@ def show(out: Console, e: Evaluation) -> None:
     head = f"{len(e.judged)} questions, {answerable} answerable, reader {e.reader}"
     out.print(Text(head, style="bold"), soft_wrap=True)
     out.print()
-    out.print(_figures(e), width=out.width if out.is_terminal else 130)
+    width = out.width if out.is_terminal else _PIPE_WIDTH
+    out.print(_figures(e, width), width=width)
     for stage in Stage:
         failed = e.failures(stage) if stage else []
         if failed:

@@ -169,15 +169,21 @@ def test_a_question_that_cannot_be_searched_for_counts_as_refused(judged: list[J
 
 @pytest.mark.model
 @pytest.mark.parametrize("width", [80, 200])
-def test_the_table_fits_the_terminal_and_has_every_figure(judged: list[Judged], width: int) -> None:
+@pytest.mark.parametrize("is_compared", [False, True])
+def test_the_table_fits_the_terminal_and_has_every_figure(
+    judged: list[Judged], run_file: Path, width: int, is_compared: bool
+) -> None:
     stream = io.StringIO()
-    evaluation = evaluation_of(judged, reader="shipped")
+    before = compare(judged, read_run(run_file)) if is_compared else None
+    evaluation = evaluation_of(judged, reader="shipped", before=before)
     show(Console(file=stream, width=width, force_terminal=True, color_system=None), evaluation)
     lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
 
     assert max(len(line.rstrip()) for line in lines) <= width
-    for name in evaluation.figures:
-        assert any(line.startswith(name) for line in lines)
+    for name, figure in evaluation.figures.items():
+        line = next(line for line in lines if line.startswith(f"{name} "))
+        shown = f"{figure.value:.2f}" if name.startswith("seconds") else f"{figure.value:.3f}"
+        assert line.count(shown) >= (2 if is_compared else 1)
     assert set(evaluation.figures) == set(METRICS)
 
 

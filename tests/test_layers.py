@@ -48,6 +48,8 @@ HEAVY_ONLY_IN = {
     "chromadb": {"store"},
     "sentence_transformers": {"embedder", "other_readers"},
     "torch": {"embedder", "other_readers"},
+    "ir_measures": {"evaluation"},
+    "matplotlib": {"evaluation_plot"},
     "typer": {
         "cli",
         "options",
