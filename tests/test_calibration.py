@@ -118,8 +118,8 @@ def test_calibrate_fits_on_the_users_questions_and_ask_uses_it(
 ) -> None:
     lines = GOLDEN.read_text(encoding="utf-8").splitlines()
     dev = [line for line in lines if json.loads(line)["split"] == "dev"]
-    few = [line for line in dev if json.loads(line)["answerable"]][:24]
-    few += [line for line in dev if not json.loads(line)["answerable"]][:16]
+    few = [line for line in dev if json.loads(line)["answerable"]][:20]
+    few += [line for line in dev if not json.loads(line)["answerable"]][:12]
     questions = tmp_path / "mine.jsonl"
     questions.write_text("\n".join(few) + "\n", encoding="utf-8")
     from qa.config import shipped_corpus
@@ -132,7 +132,7 @@ def test_calibrate_fits_on_the_users_questions_and_ask_uses_it(
     strict = run_cli("ask", "Can a state opt out?", "--index", index, "--risk", "0.001")
 
     assert result.code == 0, result.err
-    assert json.loads(result.out)["questions"] == 40
-    assert asked["verdict"]["fitted_on"] == "40 questions of mine.jsonl"
+    assert json.loads(result.out)["questions"] == 32
+    assert asked["verdict"]["fitted_on"] == "32 questions of mine.jsonl"
     assert strict.code == 2
-    assert "40 calibration questions cannot support a risk of 0.001" in strict.err
+    assert "32 calibration questions cannot support a risk of 0.001" in strict.err
