@@ -15,6 +15,7 @@ from qa.chat_command import chat
 from qa.command_help import Command, Group
 from qa.errors import QaError
 from qa.eval_commands import eval_command
+from qa.faq_commands import faq, verify
 from qa.index_commands import cache, doctor, index_command
 from qa.reading_commands import ask, search, show, sources, status
 
@@ -47,6 +48,8 @@ for name, command in (
     ("chat", chat),
     ("search", search),
     ("show", show),
+    ("faq", faq),
+    ("verify", verify),
     ("sources", sources),
     ("status", status),
     ("index", index_command),

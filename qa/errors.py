@@ -29,6 +29,14 @@ class QaError(Exception):
         super().__init__(message)
         self.fix = fix
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how another process makes the same error."""
+        return _again, (type(self), str(self), self.fix)
+
+
+def _again(kind: type[QaError], message: str, fix: str) -> QaError:
+    return kind(message, fix=fix)
+
 
 class UsageError(QaError):
     """The command line or a settings file is wrong."""

@@ -241,6 +241,13 @@ class Passages:
             docs = {d for source, d, _ in self.names() if any(matches(source, p) for p in filters.sources)}
             sql += " and doc_id in (select value from json_each(?))"
             values.append(json.dumps(sorted(docs)))
+        if filters.since:
+            sql += " and as_of >= ?"
+            values.append(filters.since)
+        if filters.until:
+            # Cut to the same length: all of 2011 lies within "until 2011".
+            sql += " and as_of != '' and substr(as_of, 1, length(?)) <= ?"
+            values += [filters.until, filters.until]
         return [int(str(row)) for (row,) in self._all(sql + " order by row", values)]
 
     def overview(self) -> list[tuple[str, str, str, str, int]]:

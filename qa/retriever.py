@@ -158,4 +158,6 @@ class Retriever:
 
 def _told(filters: Filters | None) -> str:
     parts = [("topic", filters.topics), ("kind", filters.kinds), ("source", filters.sources)] if filters else []
-    return ", ".join(f"--{name} {value}" for name, values in parts for value in values)
+    bounds = [("since", filters.since), ("until", filters.until)] if filters else []
+    told = [f"--{name} {value}" for name, values in parts for value in values]
+    return ", ".join([*told, *(f"{name} {value}" for name, value in bounds if value)])

@@ -175,15 +175,18 @@ class Hit:
 class Filters:
     """What a search is narrowed to; an empty field does not narrow.
 
-    ``sources`` are shell patterns on the document's name, ``kinds`` kinds of public reference.
+    ``sources`` are shell patterns on the document's name, ``kinds`` kinds of public reference. ``since``
+    and ``until`` bound the date up to which a document speaks (``as_of``), both included: "2011" or "2011-08-05".
     """
 
     topics: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.topics or self.kinds or self.sources)
+        return bool(self.topics or self.kinds or self.sources or self.since or self.until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
     {"errors", "schema", "progress", "judging", "metrics", "screen", "followup", "command_help"},
-    {"text", "config", "references", "parts", "gold", "shown"},
-    {"question_kind", "terms", "markdown", "plaintext", "decoder", "models", "locks", "abbreviations", "encoder"},
-    {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
-    {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
+    {"text", "config", "references", "parts", "gold", "shown", "question_formats", "dates"},
+    {"questions_file", "question_kind", "terms", "markdown", "plaintext", "decoder", "models", "locks"}
+    | {"abbreviations", "encoder"},
+    {"faq_page"}
+    | {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
+    {"faq_seal"}
+    | {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
     {
         "completion",
         "planner",
@@ -29,7 +32,7 @@ LAYERS: list[set[str]] = [
         "quantities",
         "watching",
     },
-    {"builder", "selection", "contents"},
+    {"builder", "selection", "contents", "pins", "faq_check"},
     {"indexer", "conflicts"},
     {"output", "abstention", "doctor", "upkeep"},
     {"reader_choice"},
@@ -38,8 +41,11 @@ LAYERS: list[set[str]] = [
     {"evaluation"},
     {"calibrating", "comparison", "evaluation_plot"},
     {"evaluation_report"},
-    {"options", "chat", "report"},
-    {"reading_commands", "index_commands", "eval_commands", "calibrate_commands", "chat_command"},
+    {"options", "chat", "report", "faq", "faq_escape"},
+    {"faq_jobs", "faq_render"},
+    {"faq_docx", "faq_pdf"},
+    {"faq_files", "suggest"},
+    {"reading_commands", "index_commands", "eval_commands", "calibrate_commands", "chat_command", "faq_commands"},
     {"cli"},
     {"__main__"},
 ]
@@ -60,7 +66,11 @@ HEAVY_ONLY_IN = {
         "eval_commands",
         "calibrate_commands",
         "chat_command",
+        "faq_commands",
     },
+    "jinja2": {"faq_render"},
+    "docx": {"faq_docx"},
+    "fpdf": {"faq_pdf"},
     "rich": {"render", "report", "screen", "evaluation_report"},
 }
 MODULES = sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")
