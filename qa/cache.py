@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
+import tempfile
 import time
 import zlib
 from collections.abc import Collection, Sequence
@@ -13,6 +15,7 @@ import numpy as np
 
 from qa.encoder import Vectors
 from qa.errors import StorageError
+from qa.text import squeeze
 
 _SCHEMA = """
 create table if not exists vectors (
@@ -158,31 +161,64 @@ class VectorCache:
     def _is_kept(self, text: bytes, model: str, keep: Collection[bytes]) -> bool:
         return model == self.model and text in keep
 
-    def problem(self) -> str:
-        """Say what is wrong with the file, "" when every vector in it is what was written."""
-        if self.was_damaged:
-            return f"{self.path} was damaged"
-        try:
-            (state,) = self._connection.execute("pragma integrity_check").fetchone()
-            blobs = self._connection.execute("select vector from vectors")
-            bad = sum(_opened(blob) is None for (blob,) in blobs)
-        except sqlite3.DatabaseError as error:
-            return f"{self.path}: {error}"
-        return f"{self.path}: {state}" if state != "ok" else f"{self.path}: {bad} damaged vectors" if bad else ""
-
     def __len__(self) -> int:
         return int(self._connection.execute("select count(*) from vectors").fetchone()[0])
 
 
-def count_missing(path: Path, model: str, texts: Sequence[str]) -> int:
-    """Return how many of ``texts`` have no vector in the cache file, which is only read and need not exist."""
-    keys = {text_hash(t) for t in texts}
+def examine_cache(path: Path) -> tuple[int, str]:
+    """Return how many vectors a cache file has, and what is wrong with it ("" when all are what was written).
+
+    Nothing is mended here. Only the holder of the writer's lock may call this.
+    """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
         try:
-            known = {text for (text,) in connection.execute("select text from vectors where model = ?", [model])}
+            (state,) = connection.execute("pragma integrity_check(1)").fetchone()
+            blobs = [_opened(blob) is None for (blob,) in connection.execute("select vector from vectors")]
         finally:
             connection.close()
-    except sqlite3.DatabaseError:
-        return len(keys)
-    return len(keys - known)
+    except sqlite3.DatabaseError as error:
+        return 0, f"{path}: {error}"
+    if state != "ok":
+        return len(blobs), f"{path}: {squeeze(str(state))}"
+    return len(blobs), f"{path}: {sum(blobs)} damaged vectors" if any(blobs) else ""
+
+
+def mend_cache(path: Path) -> None:
+    """Remove the damaged vectors of a cache file, or the file itself when SQLite cannot read all of it."""
+    _, failure = examine_cache(path)
+    if not failure:
+        return
+    if failure.endswith("damaged vectors"):
+        connection = sqlite3.connect(path)
+        with connection:
+            rows = connection.execute("select text, model, vector from vectors").fetchall()
+            bad = [(text, model) for text, model, blob in rows if _opened(blob) is None]
+            connection.executemany("delete from vectors where text = ? and model = ?", bad)
+        connection.close()
+        return
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def known_keys(path: Path, model: str) -> set[bytes]:
+    """Return the keys whose vectors a cache file has; it need not exist, and nothing is written beside it."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        if log.is_file() and log.stat().st_size:
+            # Left by a writer that was killed. To read it SQLite would write here.
+            with tempfile.TemporaryDirectory() as scratch:
+                copies = [Path(shutil.copy(p, scratch)) for p in (path, log)]
+                return _keys_in(f"{copies[0].as_uri()}?mode=rw", model)
+        return _keys_in(f"{path.absolute().as_uri()}?mode=ro&immutable=1", model)
+    except (sqlite3.DatabaseError, OSError):
+        return set()
+
+
+def _keys_in(uri: str, model: str) -> set[bytes]:
+    connection = sqlite3.connect(uri, uri=True)
+    try:
+        rows = connection.execute("select text, vector from vectors where model = ?", [model])
+        return {text for text, blob in rows if _opened(blob) is not None}
+    finally:
+        connection.close()

@@ -17,7 +17,7 @@ from qa.schema import Block, BlockKind, Chunk, Document, Range, Sentence
 from qa.text import CITATION_KEYS, LINE_END, blank, keys_of, readable, sentence_ranges, squeeze, tighten
 
 # A part of the index format: a change here makes existing indexes rebuild themselves.
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 TARGET_TOKENS = 120
 MAX_TOKENS = 200
 # No chunk is longer than this many characters a token, so that text the tokenizer does not know
@@ -29,6 +29,8 @@ _MAX_WORD_CHARS = 400
 # The end of a sentence before its keys, and the beginning of the next behind them.
 _STOP_BEFORE = re.compile(r"[.!?][\"”’')*_]*\s*$")
 _STARTS = re.compile(r"\s+[\"“‘'(*_]*[A-Z0-9]")
+# A section ends after so many paragraphs, so that a file of 50 MB without a heading needs no gigabytes.
+_MAX_PARAGRAPHS = 500
 # The markup of one sentence: whole tags and link targets, no comment, no mark of a quote, nothing behind a blank.
 _MARKUP_BEFORE = re.compile(r"(?:<(?!!--)[^<>]*>|[^\s<>])*\Z")
 _MARKUP_BEHIND = re.compile(r"(?:\]\([^()\r\n]*(?:\([^()\r\n]*\)[^()\r\n]*)*\)|<(?!!--)[^<>]*>|[^\s<>])*")
@@ -186,7 +188,8 @@ def _sections(document: Document) -> Iterator[_Section]:
             heading = readable(document.text, block.range.start, block.range.end, block.hidden)
             path = {level: name for level, name in path.items() if level < block.level}
             path[block.level] = heading
-        if block.kind is BlockKind.HEADING or block.label != label:
+        is_full = section is not None and len(section.paragraphs) >= _MAX_PARAGRAPHS
+        if block.kind is BlockKind.HEADING or block.label != label or is_full:
             if section:
                 yield section
             section, label = None, block.label
@@ -334,7 +337,13 @@ def chunk(
     ``limit`` is the most tokens of a chunk's body, ``target`` the size at which a chunk ends with its
     paragraph. Context and body together never exceed the window of the model.
     """
-    chunks: list[Chunk] = []
+    return list(chunks_of(document, counter, target=target, limit=limit))
+
+
+def chunks_of(
+    document: Document, counter: TokenCounter, *, target: int = TARGET_TOKENS, limit: int = MAX_TOKENS
+) -> Iterator[Chunk]:
+    """Yield the same chunks one after another, as they are made."""
     for section in _sections(document):
         context, used = _fit_context(section.context, counter)
         room = max(min(limit, counter.window - used - 2), 1)
@@ -345,5 +354,4 @@ def chunk(
         groups = _group(paragraphs, room, min(target, room))
         _balance(groups, room, min(target, room))
         for group in groups:
-            chunks += _fitting(document, context, group, counter)
-    return chunks
+            yield from _fitting(document, context, group, counter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qa.chunker import TokenCounter, chunk
+from qa.chunker import TokenCounter, chunks_of
 from qa.manifest import FileRecord, FileStatus, check_hashes
 from qa.passages import StoredChunk, StoredDocument
 from qa.planner import Plan
@@ -16,12 +16,16 @@ from qa.text import Lines
 from qa.writer import Entry
 
 
-def _stored(document: Document, counter: TokenCounter) -> StoredDocument:
+def _stored(document: Document, counter: TokenCounter, watcher: Watcher) -> StoredDocument:
     lines = Lines(document.text)
-    chunks = [
-        StoredChunk(c, document.text[c.range.start : c.range.end], lines.position(c.range.start)[0])
-        for c in chunk(document, counter)
-    ]
+    chunks: list[StoredChunk] = []
+    told = 0
+    for c in chunks_of(document, counter):
+        text = document.text[c.range.start : c.range.end]
+        chunks.append(StoredChunk(c, text, lines.position(c.range.start)[0]))
+        watcher.advance(c.range.end - told)
+        told = c.range.end
+    watcher.advance(len(document.text) - told)
     return StoredDocument(
         doc_id=document.doc_id,
         title=document.title,
@@ -58,14 +62,14 @@ def _loss(document: Document, stored: StoredDocument) -> dict[str, Any]:
 
 def _chunk_documents(plan: Plan, counter: TokenCounter, watcher: Watcher) -> dict[str, StoredDocument]:
     """Chunk the fresh documents and complete their records in the plan."""
-    watcher.start("chunking", len(plan.fresh))
+    # Characters, not documents: one file may be most of all.
+    watcher.start("chunking characters", sum(len(d.text) for d in plan.fresh.values()))
     stored: dict[str, StoredDocument] = {}
     losses: dict[str, dict[str, Any]] = {}
     while plan.fresh:
         doc_id, document = plan.fresh.popitem()
-        stored[doc_id] = _stored(document, counter)
+        stored[doc_id] = _stored(document, counter, watcher)
         losses[doc_id] = _loss(document, stored[doc_id])
-        watcher.advance()
     for at, record in enumerate(plan.records):
         if record.doc_id in stored:
             done = replace(record, **losses[record.doc_id])

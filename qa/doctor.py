@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from qa.cache import VectorCache
+from qa.cache import examine_cache, mend_cache
 from qa.config import Settings
 from qa.encoder import encoder_folder, read_card
-from qa.errors import IndexDamagedError, QaError
-from qa.generation import CACHE_NAME, CURRENT_NAME, current, drop_unused, unused
+from qa.errors import IndexBusyError, IndexDamagedError, QaError, StorageError
+from qa.generation import CACHE_NAME, SCRATCH_PREFIX, current, drop_unused, unused
 from qa.indexer import build_index
-from qa.locks import writer_lock
+from qa.locks import left_behind, writer_lock
 from qa.manifest import CHROMA_NAME, FileStatus, Manifest, read_files, read_manifest
 from qa.models import find_model
 from qa.parts import problem, sha256_of
+from qa.previous import CHUNKER, known
 from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED
 from qa.store import chroma_version
 from qa.verify import verify_apart
@@ -58,7 +59,7 @@ def _generation(index: Path) -> tuple[Path | None, Manifest | None, Finding]:
     try:
         folder = current(index)
         if folder is None:
-            where = f"run: qa index FOLDER --index {index}"
+            where = f"run: qa index{'' if known(index).get('roots') else ' FOLDER'} --index {index}"
             return None, None, _bad("index", f"there is no index in {index}", Remedy.USER, index, where)
         manifest = read_manifest(folder)
     except QaError as error:
@@ -78,14 +79,17 @@ def _parts(index: Path, folder: Path, manifest: Manifest) -> Finding:
 
 
 def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
-    scratch = index / f"doctor-{folder.name}"
+    scratch = index / f"{SCRATCH_PREFIX}{folder.name}"
     try:
         # Chroma writes to what it opens, so it is given a copy.
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(folder, scratch)
         verify_apart(scratch, manifest.chunks, sample=manifest.chunks)
-    except (IndexDamagedError, OSError) as error:
+    except IndexDamagedError as error:
         return _bad("agreement", str(error).replace(str(scratch), str(folder)), Remedy.REBUILD, index)
+    except OSError as error:
+        detail = f"cannot be examined: {error.strerror or error}"
+        return _bad("agreement", detail, Remedy.USER, index, f"make room for a copy of it in {index}")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _ok("agreement", f"all parts hold the same {manifest.chunks} chunks, each found by its own vector")
@@ -133,16 +137,17 @@ def _versions(index: Path, manifest: Manifest) -> Finding:
     if manifest.chromadb != chroma_version():
         detail = f"the store was written by chromadb {manifest.chromadb}, installed is {chroma_version()}"
         return _bad("versions", detail, Remedy.RENEW, index)
+    if (manifest.chunker, manifest.chunk_target, manifest.chunk_limit) != CHUNKER:
+        detail = f"the documents were cut by chunker {manifest.chunker}, this qa has chunker {CHUNKER[0]}"
+        return _bad("versions", detail, Remedy.RENEW, index)
     return _ok("versions", f"qa {manifest.qa}, chromadb {manifest.chromadb}, format {manifest.format}")
 
 
-def _cache(index: Path, manifest: Manifest) -> Finding:
+def _cache(index: Path) -> Finding:
     path = index / CACHE_NAME
     if not path.is_file():
         return _bad("cache", f"{path} is missing", Remedy.REBUILD, index)
-    cache = VectorCache(path, manifest.model_checksum)
-    failure, count = cache.problem(), len(cache)
-    cache.close()
+    count, failure = examine_cache(path)
     if failure:
         return _bad("cache", failure, Remedy.REBUILD, index)
     return _ok("cache", f"{count} vectors, {path.stat().st_size / 1e6:.1f} MB")
@@ -150,7 +155,6 @@ def _cache(index: Path, manifest: Manifest) -> Finding:
 
 def _leftovers(index: Path) -> Finding:
     found = [p.name for p in unused(index)]
-    found += [p.name for p in index.glob(f"{CURRENT_NAME}.new")]
     if found:
         return _bad("leftovers", f"left by a run that was killed: {', '.join(found)}", Remedy.CLEAN, index)
     return _ok("leftovers", "none")
@@ -178,10 +182,15 @@ def _sources(index: Path, folder: Path, manifest: Manifest) -> Finding:
 def examine(index: Path) -> Iterator[Finding]:
     """Yield the findings about the index in the folder ``index``, one a check, as they are made.
 
-    Raises IndexBusyError while the index is being written, StorageError where it cannot be locked.
+    Nothing is examined while the index is being written, or where it cannot be locked: that is the finding.
     """
-    with writer_lock(index):
-        yield from _examine(index)
+    left = left_behind(index)
+    try:
+        with writer_lock(index):
+            yield _ok("lock", f"free; {left} ended without giving it back, which does no harm" if left else "free")
+            yield from _examine(index)
+    except (IndexBusyError, StorageError) as error:
+        yield _bad("lock", str(error), Remedy.USER, index, error.fix)
 
 
 def _examine(index: Path) -> Iterator[Finding]:
@@ -198,7 +207,7 @@ def _examine(index: Path) -> Iterator[Finding]:
     yield _encoder(index, manifest)
     yield _model(index, manifest)
     yield _versions(index, manifest)
-    yield _cache(index, manifest)
+    yield _cache(index)
     yield _leftovers(index)
     yield _space(index, manifest)
 
@@ -209,6 +218,8 @@ def repair(index: Path, settings: Settings, findings: list[Finding], *, say: Cal
     if Remedy.CLEAN in remedies:
         with writer_lock(index):
             drop_unused(index)
-            (index / f"{CURRENT_NAME}.new").unlink(missing_ok=True)
+    if any(f.check == "cache" for f in findings):
+        with writer_lock(index):
+            mend_cache(index / CACHE_NAME)
     if remedies & {Remedy.REBUILD, Remedy.RENEW}:
         build_index(index, settings, rebuild=Remedy.REBUILD in remedies, say=say)

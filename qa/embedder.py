@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _BATCH = 16
+# What the tokenizer says of a text takes a hundred times its size: 42 MB for each MB of a document at once.
+_COUNT_BATCH = 1000
 # Short, long, Unicode and next to nothing: what an export gets wrong shows on one of these.
 _PROBES = [
     "Can a state opt out?",
@@ -66,8 +68,10 @@ def quiet_libraries() -> Iterator[None]:
 class Embedder:
     """Embeds passages with one model; satisfies the chunker's TokenCounter."""
 
-    def __init__(self, model: ModelFolder) -> None:
+    def __init__(self, model: ModelFolder, card: EncoderCard | None = None) -> None:
+        """``card`` is that of the model's ONNX encoder, which knows its prompt and window without torch."""
         self.model = model
+        self.card = card if card and card.checksum == model.checksum else None
 
     @cached_property
     def _transformer(self) -> SentenceTransformer:
@@ -95,6 +99,9 @@ class Embedder:
     @cached_property
     def window(self) -> int:
         """The most tokens of a passage that the model reads; special tokens and its prompt not counted."""
+        if self.card:
+            prompt = self.card.passage_prompt
+            return self.card.window - (self.count([prompt])[0] if prompt else 0)
         has_prompts = any((self._settings("config_sentence_transformers.json").get("prompts") or {}).values())
         prompt = self._prompt("document", "passage", "corpus") if has_prompts else ""
         return self._limit - (self.count([prompt])[0] if prompt else 0)
@@ -130,7 +137,9 @@ class Embedder:
     def count(self, texts: list[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
         if self.tokenizer is not None:
-            return [len(e.ids) for e in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+            parts = (texts[at : at + _COUNT_BATCH] for at in range(0, len(texts), _COUNT_BATCH))
+            encode_batch = self.tokenizer.encode_batch
+            return [len(e.ids) for part in parts for e in encode_batch(part, add_special_tokens=False)]
         encode = self._transformer.tokenizer
         return [len(ids) for ids in encode(texts, add_special_tokens=False)["input_ids"]]
 

@@ -27,6 +27,9 @@ CACHE_NAME = "cache.db"
 VECTORS_NAME = "vectors.npy"
 PASSAGES_NAME = "passages.db"
 _NAME = re.compile(r"gen-(\d{6,})")
+# A doctor's copy of a generation, drafts of an encoder and of the pointer: the next writer finds them unfinished.
+SCRATCH_PREFIX = "doctor-"
+_LEFTOVERS = (f"{SCRATCH_PREFIX}*", "encoder/new-*", f"{CURRENT_NAME}.new")
 # A writer may replace and drop a generation between reading CURRENT and locking it.
 _ATTEMPTS = 20
 
@@ -34,12 +37,15 @@ _ATTEMPTS = 20
 def current(index: Path) -> Path | None:
     """Return the folder of the generation in use, None when there is no index.
 
-    Raises IndexDamagedError when CURRENT says something else than a generation.
+    Raises IndexDamagedError when CURRENT says something else than a generation, or is gone.
     """
     try:
         name = (index / CURRENT_NAME).read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
-        return None
+        if not _finished(index):
+            return None
+        # Else another index would answer in its place.
+        raise IndexDamagedError(f"{index / CURRENT_NAME} is missing", fix="run: qa index") from None
     except OSError as error:
         raise IndexDamagedError(
             f"cannot read {index / CURRENT_NAME}: {error.strerror}", fix=f"make {index} readable"
@@ -47,6 +53,15 @@ def current(index: Path) -> Path | None:
     if not _NAME.fullmatch(name):
         raise IndexDamagedError(f"{index / CURRENT_NAME} names no generation", fix="run: qa index")
     return index / name
+
+
+def _finished(index: Path) -> bool:
+    return any(index.glob(f"gen-*/{MANIFEST_NAME}"))
+
+
+def is_index(index: Path) -> bool:
+    """Tell whether there is an index in the folder, sound or damaged."""
+    return (index / CURRENT_NAME).exists() or _finished(index)
 
 
 def next_generation(index: Path) -> Path:
@@ -86,16 +101,20 @@ def commit(index: Path, folder: Path) -> None:
 
 
 def unused(index: Path) -> list[Path]:
-    """Return the generations that are not in use and that no reader holds, orphans of a crash among them."""
+    """Return what is not in use and what no reader holds, the leftovers of a run that was killed among it."""
     in_use = current(index)
     folders = (p for p in sorted(index.iterdir()) if _NAME.fullmatch(p.name) and p != in_use)
-    return [p for p in folders if not is_held(p / MANIFEST_NAME)]
+    free = [p for p in folders if not is_held(p / MANIFEST_NAME)]
+    return [*free, *(p for pattern in _LEFTOVERS for p in sorted(index.glob(pattern)))]
 
 
 def drop_unused(index: Path) -> None:
-    """Remove the generations that nobody uses. Only the holder of the writer's lock may call this."""
-    for folder in unused(index):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove what nobody uses. Only the holder of the writer's lock may call this."""
+    for path in unused(index):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _hold(index: Path) -> tuple[Path, int]:

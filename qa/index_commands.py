@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import IndexOption, JsonOption, PlainOption, QuietOption, err, out, print_json, run_index, settings_for
+from qa.options import (
+    IndexOption,
+    JsonOption,
+    PlainOption,
+    QuietOption,
+    err,
+    index_named,
+    out,
+    print_json,
+    run_index,
+    settings_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qa.config import Settings
+    from qa.doctor import Finding
     from qa.indexer import Report
 
 
@@ -23,12 +35,12 @@ def _place(index: Path | None, paths: Sequence[Path]) -> tuple[Path, Settings, l
     With nothing named and no index of the user's own that is the index of the corpus that comes with qa.
     """
     from qa.config import locate, shipped_corpus
-    from qa.generation import current
+    from qa.generation import is_index
 
     start = next((p if p.is_dir() else p.parent for p in paths if p.exists()), None)
     settings = settings_for(start)
     location = locate(settings, index)
-    if location.is_default and not paths and current(location.path) is None:
+    if location.is_default and not paths and not is_index(location.path):
         return location.shipped, settings, [shipped_corpus()]
     return location.path, settings, list(paths)
 
@@ -46,15 +58,27 @@ def _watch(folder: Path, settings: Settings, report: Report, *, quiet: bool) -> 
     from qa.report import show_report
     from qa.watching import keep_fresh
 
+    shown = report.records
+
     def renew() -> None:
+        nonlocal shown
         try:
-            show_report(out(), run_index(folder, settings, quiet=True, wait_s=60.0), every_file=False)
+            found = run_index(folder, settings, quiet=True, wait_s=60.0)
         except QaError as error:
             err().write_line(f"error: {error}\n  fix: {error.fix}")
+            return
+        if found.records != shown:
+            shown = found.records
+            show_report(out(), found, every_file=False)
 
     if not quiet:
         err().write_line("watching for changes; end with Ctrl-C")
-    keep_fresh(renew, [Path(r) for r in report.roots], index=folder)
+    try:
+        keep_fresh(renew, [Path(r) for r in report.roots], index=folder)
+    except KeyboardInterrupt:
+        if not quiet:
+            err().write_line("no longer watching; the index is whole")
+        raise typer.Exit(130) from None
 
 
 def index_command(
@@ -103,12 +127,12 @@ def index_command(
     folder, settings, added = _place(index, paths or [])
     if model:
         settings = replace(settings, model=model)
-    if dry_run:
-        report = _rehearse(folder, settings, quiet=quiet, paths=added, forget=forget or [], rebuild=rebuild)
-    else:
-        report = run_index(
-            folder, settings, quiet=quiet, paths=added, forget=forget or [], rebuild=rebuild, wait_s=wait
-        )
+    how = {"paths": added, "forget": forget or [], "rebuild": rebuild}
+    with index_named(index):
+        if dry_run:
+            report = _rehearse(folder, settings, quiet=quiet, **how)
+        else:
+            report = run_index(folder, settings, quiet=quiet, wait_s=wait, **how)
     if json_:
         print_json(output.dumps(output.report(report)))
     else:
@@ -145,7 +169,7 @@ def doctor(
     stream = out(plain=plain)
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UsageError(f"there is no index in {folder}", fix=f"run: qa index FOLDER --index {folder}")
-    findings = []
+    findings: list[Finding] = []
     for finding in examine(folder):
         findings.append(finding)
         if not json_:

@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from qa import __version__
 from qa.builder import check_space, disk_full, is_disk_full, make_generation
-from qa.cache import count_missing, text_hash
+from qa.cache import known_keys, text_hash
 from qa.config import CONFIG_NAME, DEFAULT_MODEL, Settings, settings_of
 from qa.contents import Contents, gather
+from qa.dense import open_vectors
 from qa.embedder import Embedder
 from qa.encoder import EncoderCard, Vectors, encoder_folder, read_card
-from qa.errors import IndexDamagedError
-from qa.generation import CACHE_NAME, drop_unused
+from qa.errors import IndexDamagedError, IndexMismatchError
+from qa.generation import CACHE_NAME, PASSAGES_NAME, VECTORS_NAME, current, drop_unused
 from qa.locks import writer_lock
-from qa.manifest import FileRecord, FileStatus, Manifest, check_hashes, fingerprint
+from qa.manifest import FileRecord, FileStatus, Manifest, check_hashes, fingerprint, read_manifest
 from qa.models import find_model
-from qa.passages import StoredChunk
+from qa.parts import problem
+from qa.passages import Passages, StoredChunk
 from qa.planner import Changes, Plan, add_to_plan, changes
 from qa.previous import CHUNKER, Previous, choose_sources, known, open_previous, remember
 from qa.progress import SilentWatcher, Watcher
@@ -51,13 +51,27 @@ class Report:
         return [r for r in self.records if r.status is status]
 
 
-def _spare(previous: Previous, checksum: str) -> dict[bytes, Vectors]:
-    """Return the vectors of the generation before by the hash of their text, those of the same model."""
-    generation = previous.generation
-    if generation is None or generation.manifest.model_checksum != checksum:
+def _spare(index: Path, checksum: str) -> dict[bytes, Vectors]:
+    """Return the vectors of the generation in use by the hash of their text, none of another model or damaged.
+
+    Its other parts may be damaged: that is when these vectors are needed most.
+    """
+    try:
+        folder = current(index)
+        manifest = read_manifest(folder) if folder else None
+        if folder is None or manifest is None or manifest.model_checksum != checksum:
+            return {}
+        if any(problem(folder / n, manifest.parts[n], deep=True) for n in (PASSAGES_NAME, VECTORS_NAME)):
+            return {}
+        passages = Passages(folder / PASSAGES_NAME)
+        try:
+            # The rows stay in the mapped file until one of them is used.
+            vectors = open_vectors(folder / VECTORS_NAME)
+            return {text_hash(text): vectors[row] for row, text in passages.embedded_texts()}
+        finally:
+            passages.close()
+    except (IndexDamagedError, IndexMismatchError, KeyError):
         return {}
-    vectors = generation.vectors
-    return {text_hash(text): np.array(vectors[row]) for row, text in generation.passages.embedded_texts()}
 
 
 class _Run:
@@ -76,7 +90,7 @@ class _Run:
     def run(self, sources: Sequence[Path], *, rebuild: bool, may_download: bool, dry: bool) -> Report:
         name = self.settings.model or str(known(self.index).get("model") or DEFAULT_MODEL)
         model = find_model(name, may_download=may_download)
-        embedder = Embedder(model)
+        embedder = Embedder(model, read_card(encoder_folder(self.index, model.checksum)))
         previous = open_previous(self.index, model=model.name, rebuild=rebuild, say=self.say)
         try:
             plan = self._plan(sources, previous)
@@ -150,9 +164,11 @@ class _Run:
     def _rehearse(self, plan: Plan, found: Changes, contents: Contents, embedder: Embedder) -> Report:
         """Report what a run would do, without writing anything."""
         chunks = contents.chunks()
-        texts = [c.chunk.embedded for c in chunks]
-        missing = count_missing(self.index / CACHE_NAME, embedder.model.checksum, texts)
-        return self._report(plan, found, 0, len(chunks), missing)
+        checksum = embedder.model.checksum
+        missing = {text_hash(c.chunk.embedded) for c in chunks} - known_keys(self.index / CACHE_NAME, checksum)
+        if missing:
+            missing -= _spare(self.index, checksum).keys()
+        return self._report(plan, found, 0, len(chunks), len(missing))
 
     def _write(self, plan: Plan, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> Report:
         everything = contents.chunks()
@@ -163,7 +179,8 @@ class _Run:
             embedder,
             index=self.index,
             cache_path=self.index / CACHE_NAME,
-            spare=lambda: _spare(previous, embedder.model.checksum),
+            fresh={text_hash(c.chunk.embedded) for c in contents.chunks(contents.fresh)},
+            spare=lambda: _spare(self.index, embedder.model.checksum),
             watcher=self.watcher,
             say=self.say,
         )

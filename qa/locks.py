@@ -29,6 +29,11 @@ def _holder(index: Path) -> str:
         return "another process"
 
 
+def left_behind(index: Path) -> str:
+    """Return who left its name at the lock; "" when nobody did. It may hold the lock still, or be dead."""
+    return _holder(index) if (index / HOLDER_NAME).exists() else ""
+
+
 def _sign(index: Path) -> None:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}

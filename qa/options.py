@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qa import completion
-from qa.errors import IndexMissingError
+from qa.errors import IndexMissingError, QaError
 
 if TYPE_CHECKING:
     from qa.config import Location, Settings
@@ -135,11 +136,11 @@ def run_index(folder: Path, settings: Settings, *, quiet: bool, **how: Any) -> R
 def _refresh_shipped(location: Location, *, quiet: bool) -> Path:
     """Build the index of the corpus that comes with qa, or bring it up to date; return its folder."""
     from qa.config import Settings, shipped_corpus
-    from qa.generation import current
+    from qa.generation import is_index
     from qa.shipped import is_fresh
 
     corpus = shipped_corpus()
-    is_new = current(location.shipped) is None
+    is_new = not is_index(location.shipped)
     if is_new or not is_fresh(location.shipped, corpus):
         if not quiet:
             what = "Building" if is_new else "Bringing up to date"
@@ -149,27 +150,38 @@ def _refresh_shipped(location: Location, *, quiet: bool) -> Path:
 
 
 @contextlib.contextmanager
+def index_named(flag: Path | None) -> Iterator[None]:
+    """Complete the remedy of a failure inside with the --index that the command was given."""
+    try:
+        yield
+    except QaError as error:
+        if flag and error.fix.endswith("qa index"):
+            error.fix += f" --index {shlex.quote(str(flag))}"
+        raise
+
+
+@contextlib.contextmanager
 def open_index(flag: Path | None, *, quiet: bool = False) -> Iterator[Generation]:
     """Open the index that is asked for; without any, that of the corpus that comes with qa."""
     from qa.config import locate
-    from qa.generation import Generation, current
+    from qa.generation import Generation, current, is_index
 
     settings = settings_for()
     location = locate(settings, flag)
     folder = location.path
     if location.is_default and current(folder) is None:
         folder = _refresh_shipped(location, quiet=quiet)
-    elif current(folder) is None:
+    elif not is_index(folder):
         hint = f" --index {flag}" if flag else ""
         raise IndexMissingError(f"there is no index in {folder}", fix=f"run: qa index FOLDER{hint}")
-    with Generation(folder) as generation:
+    with index_named(flag), Generation(folder) as generation:
         made_with = generation.manifest.model
         if settings.model and settings.model != made_with:
             from qa.errors import IndexMismatchError
 
             raise IndexMismatchError(
                 f"the index in {folder} was made with the model {made_with}, the settings say {settings.model}",
-                fix="run: qa index (it makes the index anew with that model)",
+                fix="to make the index anew with that model run: qa index",
             )
         yield generation
 

@@ -60,8 +60,9 @@ class Plan:
 
 
 def _same_stat(found: Found, record: FileRecord) -> bool:
-    seen = (str(found.path), found.size, found.mtime_ns, found.inode)
-    return seen == (record.path, record.size, record.mtime_ns, record.inode)
+    # The second time is set by the system alone: it tells an edit whose author put the first one back.
+    seen = (str(found.path), found.size, found.mtime_ns, found.ctime_ns, found.inode)
+    return seen == (record.path, record.size, record.mtime_ns, record.ctime_ns, record.inode)
 
 
 def _bare(found: Found, status: FileStatus, *, reason: str = "", fix: str = "") -> FileRecord:
@@ -72,6 +73,7 @@ def _bare(found: Found, status: FileStatus, *, reason: str = "", fix: str = "") 
         status=status,
         size=found.size,
         mtime_ns=found.mtime_ns,
+        ctime_ns=found.ctime_ns,
         inode=found.inode,
         reason=reason,
         fix=fix,

@@ -2,38 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from qa.cache import VectorCache, text_hash
 from qa.embedder import Embedder
-from qa.encoder import EncoderCard, QueryEncoder, Vectors, encoder_folder, read_card
+from qa.encoder import CARD_FILE, EncoderCard, QueryEncoder, Vectors, encoder_folder, read_card
+from qa.parts import problem
 from qa.progress import Watcher
 
 _BATCH = 64
-# Below this many new chunks the ONNX encoder is done before torch is imported.
-_SMALL_RUN = 200
+# There is no number of chunks at which sentence-transformers is the cheaper: one thread embeds 64 chunks in 3.1
+# CPU seconds, with ONNX in 1.7, and importing it costs 6. Above this those seconds are lost in the whole,
+# and the bulk of an index comes from the library that the encoder is compared with.
+SMALL_RUN = 2000
+# How far the vectors of a small run may be from those of sentence-transformers, in any component.
+MAX_DIFF = 1e-6
+
+Embed = Callable[[list[str]], Vectors]
+
+
+def sound_card(folder: Path, checksum: str) -> EncoderCard | None:
+    """Return the card of the encoder in ``folder`` when it was made from the model with ``checksum`` and is whole.
+
+    Its files are read and compared. A damaged encoder is removed: what it embeds would stay in the cache for good.
+    """
+    card = read_card(folder)
+    if card is None:
+        return None
+    is_whole = not any(problem(folder / name, part, deep=True) for name, part in card.parts.items())
+    if card.checksum == checksum and is_whole:
+        return card
+    (folder / CARD_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def choose_encoder(folder: Path, card: EncoderCard | None, embedder: Embedder, count: int) -> Embed:
+    """Return what embeds ``count`` chunks: few of them the ONNX encoder, which needs no torch.
+
+    Only one that was compared with sentence-transformers and found within MAX_DIFF of it.
+    """
+    if card is None or card.reason or count > SMALL_RUN or not card.max_diff <= MAX_DIFF:
+        return embedder.encode_passages
+    return QueryEncoder(folder, threads=2).encode_passages
 
 
 def _compute(
-    texts: dict[bytes, str], cache: VectorCache, embed: Callable[[list[str]], Vectors], watcher: Watcher
-) -> dict[bytes, Vectors]:
+    texts: dict[bytes, str], cache: VectorCache, embed: Embed, watcher: Watcher, keep: Callable[[bytes, Vectors], None]
+) -> None:
     """Embed ``texts``; each batch is in the cache as soon as it is done, so that a killed run loses one batch.
 
     Longest first: the slowest batches come while the estimate of the time left still learns.
     """
     watcher.start("embedding", len(texts))
     order = sorted(texts, key=lambda key: (-len(texts[key]), texts[key]))
-    vectors: dict[bytes, Vectors] = {}
     for at in range(0, len(order), _BATCH):
         keys = order[at : at + _BATCH]
         batch = embed([texts[key] for key in keys])
         cache.put(keys, batch)
-        vectors |= dict(zip(keys, batch, strict=True))
+        for key, vector in zip(keys, batch, strict=True):
+            keep(key, vector)
         watcher.advance(len(keys))
-    return vectors
+
+
+def _resumption(fresh: Collection[bytes], old: Mapping[bytes, Vectors], missing: Mapping[bytes, str]) -> str:
+    """Say how many of the ``fresh`` chunks, which ``old`` does not know, an earlier run has embedded; else ""."""
+    new = [key for key in fresh if key not in old]
+    left = sum(key in missing for key in new)
+    if left == len(new):
+        return ""
+    if not left:
+        return f"all {len(new):,} new chunks are embedded already"
+    return f"{len(new) - left:,} of {len(new):,} new chunks are embedded already; going on with the other {left:,}"
 
 
 def vectors_for(
@@ -42,36 +86,45 @@ def vectors_for(
     *,
     index: Path,
     cache_path: Path,
+    fresh: Collection[bytes],
     spare: Callable[[], Mapping[bytes, Vectors]],
     watcher: Watcher,
     say: Callable[[str], None],
 ) -> tuple[Vectors, int, EncoderCard]:
     """Return the unit vectors (n, d) of ``texts``, how many were computed, and the card of the encoder.
 
-    ``spare`` gives the vectors (d,) of the generation before, by text hash; it is asked when the cache has
-    lost some. The encoder of the model is written into ``index`` when it is not there yet.
+    ``fresh`` are the hashes of the texts of new documents. ``spare`` gives the vectors (d,) of the generation
+    before, by text hash, for what the cache has lost. The encoder of the model is written into ``index`` when
+    it is not there or damaged.
     """
     by_key = {text_hash(t): t for t in texts}
     folder = encoder_folder(index, embedder.model.checksum)
-    card = read_card(folder)
+    card = sound_card(folder, embedder.model.checksum)
     cache = VectorCache(cache_path, embedder.model.checksum)
     try:
         found = cache.get(list(by_key))
         if cache.was_damaged:
-            say(f"{cache_path} was damaged; a new one is begun and vectors are computed again")
-        if len(found) < len(by_key):
-            rescued = {key: v for key, v in spare().items() if key in by_key and key not in found}
-            if rescued:
-                cache.put(list(rescued), np.asarray(list(rescued.values()), dtype=np.float32))
-                found |= rescued
+            say(f"{cache_path} was damaged; a new one is begun")
         missing = {key: text for key, text in by_key.items() if key not in found}
-        is_small = card is not None and not card.reason and len(missing) <= _SMALL_RUN
-        embed = QueryEncoder(folder, threads=2).encode_passages if is_small else embedder.encode_passages
-        found |= _compute(missing, cache, embed, watcher)
+        if missing or fresh:
+            old = spare()
+            rescued = [key for key in missing if key in old]
+            for at in range(0, len(rescued), _BATCH):
+                keys = rescued[at : at + _BATCH]
+                cache.put(keys, np.asarray([old[key] for key in keys], dtype=np.float32))
+            found |= {key: old[key] for key in rescued}
+            missing = {key: text for key, text in missing.items() if key not in found}
+            told = _resumption(fresh, old, missing)
+            if told:
+                say(told)
+        embed = choose_encoder(folder, card, embedder, len(missing))
+        _compute(missing, cache, embed, watcher, found.__setitem__)
     finally:
         cache.close()
     if card is None:
         watcher.start("exporting the query encoder", 0)
         card = embedder.write_encoder(folder)
-    rows = [found[text_hash(t)] for t in texts]
-    return np.asarray(rows, dtype=np.float32).reshape(len(rows), card.dimension), len(missing), card
+    vectors = np.empty((len(texts), card.dimension), dtype=np.float32)
+    for row, text in enumerate(texts):
+        vectors[row] = found[text_hash(text)]
+    return vectors, len(missing), card

@@ -38,6 +38,7 @@ class Found:
     root: Path
     size: int = 0
     mtime_ns: int = 0
+    ctime_ns: int = 0
     inode: int = 0
     skipped: str = ""
     failed: str = ""
@@ -121,6 +122,7 @@ class _Walk:
             relative,
             size=info.st_size,
             mtime_ns=info.st_mtime_ns,
+            ctime_ns=info.st_ctime_ns,
             inode=info.st_ino,
             skipped=skipped,
             failed=failed,
