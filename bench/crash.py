@@ -1,4 +1,4 @@
-"""Kills writers at random moments: ``python -m bench.crash --kills 300``.
+"""Kills writers at random moments: ``python -m bench.crash --kills 300`` (some 10 CPU seconds each).
 
 Each run lets a process index, change, add, remove or prune, and kills it with SIGKILL somewhere. Then
 
@@ -6,7 +6,8 @@ Each run lets a process index, change, add, remove or prune, and kills it with S
 - the doctor must find nothing but leftovers, and mend these;
 - the next run must embed nothing that is in the cache already, and end where a fresh index ends.
 
-Writers are forked from a server process that has imported what it can, so that the kills fall into the work.
+Writers are forked from a server process that has imported what it can, so that the kills fall into the work;
+what a writer was doing is counted. ``--minutes`` ends a long run early, another ``--seed`` goes on elsewhere.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import random
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +35,7 @@ from qa.doctor import Remedy, examine, repair
 from qa.errors import IndexMissingError, QaError
 from qa.generation import Generation
 from qa.indexer import Report, build_index, rehearse_index
+from qa.progress import SilentWatcher
 from qa.upkeep import prune_cache
 
 QUESTIONS = (
@@ -54,6 +57,7 @@ class Outcome:
     as_after: int = 0
     leftovers: int = 0
     by_operation: Counter[str] = field(default_factory=Counter)
+    by_stage: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
 
@@ -67,6 +71,8 @@ class Workplace:
         self.index = folder / "index"
         self.index.mkdir()
         (self.index / "encoder").symlink_to(encoder, target_is_directory=True)
+        self.stage = folder / "stage"
+        self.longest_s = 1.0
         self.count = 0
         for _ in range(8):
             self.add()
@@ -96,8 +102,12 @@ class Workplace:
             self.random.choice(paths).unlink()
 
     def renew(self) -> Report:
-        """Bring the index up to date."""
-        return renew(self.index, self.documents)
+        """Bring the index up to date, and learn how long that takes here and now."""
+        started = time.monotonic()
+        report = renew(self.index, self.documents)
+        if report.changes:
+            self.longest_s = 0.5 * self.longest_s + 0.45 * (time.monotonic() - started)
+        return report
 
     def answers(self) -> str:
         """Return what the index answers, as JSON; "" when there is no index yet."""
@@ -109,18 +119,30 @@ class Workplace:
             return ""
 
 
+class _Teller(SilentWatcher):
+    """Writes down what a run is doing, for whoever kills it."""
+
+    def __init__(self, index: Path) -> None:
+        self.path = index.with_name("stage")
+        self.start("opening", 0)
+
+    def start(self, stage: str, total: int) -> None:  # noqa: ARG002 - a Watcher's signature
+        self.path.write_text(stage, encoding="utf-8")
+
+
 def renew(index: Path, documents: Path) -> Report:
     """Bring an index up to date."""
-    return build_index(index, Settings(), paths=[documents])
+    return build_index(index, Settings(), paths=[documents], watcher=_Teller(index))
 
 
 def rebuild(index: Path, documents: Path) -> Report:
     """Write an index anew."""
-    return build_index(index, Settings(), paths=[documents], rebuild=True)
+    return build_index(index, Settings(), paths=[documents], rebuild=True, watcher=_Teller(index))
 
 
 def prune(index: Path, _documents: Path) -> object:
     """Prune the cache of an index."""
+    _Teller(index).start("pruning", 0)
     return prune_cache(index, max_age_days=None, max_mb=None)
 
 
@@ -137,7 +159,7 @@ def _child(work: Work, index: Path, documents: Path) -> None:
 def start(work: Work, place: Workplace) -> BaseProcess:
     """Start ``work`` in a process of its own, which has no threads of this one."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.crash", "onnxruntime", "tokenizers"])
+    context.set_forkserver_preload(["bench.crash", "chromadb", "onnxruntime", "tokenizers"])
     process = context.Process(target=_child, args=(work, place.index, place.documents))
     process.start()
     return process
@@ -145,6 +167,7 @@ def start(work: Work, place: Workplace) -> BaseProcess:
 
 def killed(work: Work, place: Workplace, after_s: float) -> bool:
     """Kill ``work`` some seconds after it began; tell whether it was still at it."""
+    place.stage.write_text("starting", encoding="utf-8")
     process = start(work, place)
     process.join(after_s)
     if process.exitcode is not None:
@@ -173,7 +196,7 @@ def _check_doctor(place: Workplace, outcome: Outcome, name: str) -> None:
             outcome.failures.append(f"{name}: not mended: {left}")
 
 
-def one_kill(place: Workplace, outcome: Outcome, longest_s: float) -> None:
+def one_kill(place: Workplace, outcome: Outcome) -> None:
     """Do one operation under a kill, then hold the index to its promises."""
     name = place.random.choice(["change", "change", "add", "remove", "rebuild", "prune"])
     work: Work = {"rebuild": rebuild, "prune": prune}.get(name, renew)
@@ -182,7 +205,9 @@ def one_kill(place: Workplace, outcome: Outcome, longest_s: float) -> None:
             getattr(place, name)()
     # The documents have changed already: what no longer stands in them is not quoted, before as after.
     before = place.answers()
-    was_killed = killed(work, place, place.random.uniform(0.0, 0.3 if name == "prune" else longest_s))
+    longest_s = place.longest_s * (0.03 if name == "prune" else 1.0)
+    was_killed = killed(work, place, place.random.uniform(0.0, longest_s))
+    outcome.by_stage[place.stage.read_text(encoding="utf-8")] += was_killed
     outcome.kills += was_killed
     outcome.finished += not was_killed
     outcome.by_operation[name] += was_killed
@@ -206,15 +231,16 @@ def one_kill(place: Workplace, outcome: Outcome, longest_s: float) -> None:
         outcome.failures.append(f"{name}: {report.embedded} embedded, {missing} were missing")
 
 
-def run(kills: int, *, seed: int, encoder: Path, longest_s: float = 3.5) -> Outcome:
-    """Kill until ``kills`` processes died at work; return what was seen."""
+def run(kills: int, *, seed: int, encoder: Path, minutes: float = 1e9) -> Outcome:
+    """Kill until ``kills`` processes died at work, or the time is over; return what was seen."""
+    end = time.monotonic() + minutes * 60
     outcome = Outcome()
     with tempfile.TemporaryDirectory() as scratch:
         place = Workplace(Path(scratch), encoder, seed=seed)
-        killed(renew, place, place.random.uniform(0.1, longest_s))
+        killed(renew, place, place.random.uniform(0.1, 3.0))
         place.renew()
-        while outcome.kills < kills and len(outcome.failures) < 10:
-            one_kill(place, outcome, longest_s)
+        while outcome.kills < kills and len(outcome.failures) < 10 and time.monotonic() < end:
+            one_kill(place, outcome)
         _check_doctor(place, outcome, "end")
         fresh = Path(scratch) / "fresh"
         fresh.mkdir()
@@ -237,12 +263,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--encoder", type=Path, help="an index whose encoder is used; without it one is made")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        encoder = make_encoder(Path(scratch) / "index")
-        outcome = run(a.kills, seed=a.seed, encoder=encoder)
+        encoder = a.encoder / "encoder" if a.encoder else make_encoder(Path(scratch) / "index")
+        outcome = run(a.kills, seed=a.seed, encoder=encoder, minutes=a.minutes)
     print(json.dumps({"environment": environment()}))
     print(f"killed {outcome.kills} writers at work ({dict(sorted(outcome.by_operation.items()))})")
+    print(f"while {dict(outcome.by_stage.most_common())}")
     print(f"finished before the kill: {outcome.finished}")
     print(f"index as before {outcome.as_before}, as after {outcome.as_after}, leftovers mended {outcome.leftovers}")
     print(f"promises broken: {len(outcome.failures)}")

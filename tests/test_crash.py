@@ -36,7 +36,7 @@ def place(tmp_path: Path, shipped_index: Path) -> Workplace:
 
 
 def test_killed_writers_leave_the_index_as_before_or_as_after(shipped_index: Path) -> None:
-    outcome = run(5, seed=11, encoder=shipped_index / "encoder", longest_s=2.0)
+    outcome = run(5, seed=11, encoder=shipped_index / "encoder")
 
     assert outcome.failures == []
     assert outcome.kills == 5
