@@ -61,7 +61,10 @@ def _finished(index: Path) -> bool:
 
 def is_index(index: Path) -> bool:
     """Tell whether there is an index in the folder, sound or damaged."""
-    return (index / CURRENT_NAME).exists() or _finished(index)
+    try:
+        return current(index) is not None
+    except IndexDamagedError:
+        return True
 
 
 def next_generation(index: Path) -> Path:

@@ -164,26 +164,28 @@ def index_named(flag: Path | None) -> Iterator[None]:
 def open_index(flag: Path | None, *, quiet: bool = False) -> Iterator[Generation]:
     """Open the index that is asked for; without any, that of the corpus that comes with qa."""
     from qa.config import locate
-    from qa.generation import Generation, current, is_index
+    from qa.generation import Generation, current
 
     settings = settings_for()
     location = locate(settings, flag)
-    folder = location.path
-    if location.is_default and current(folder) is None:
-        folder = _refresh_shipped(location, quiet=quiet)
-    elif not is_index(folder):
-        hint = f" --index {flag}" if flag else ""
-        raise IndexMissingError(f"there is no index in {folder}", fix=f"run: qa index FOLDER{hint}")
-    with index_named(flag), Generation(folder) as generation:
-        made_with = generation.manifest.model
-        if settings.model and settings.model != made_with:
-            from qa.errors import IndexMismatchError
+    with index_named(flag):
+        folder = location.path
+        if location.is_default and current(folder) is None:
+            folder = _refresh_shipped(location, quiet=quiet)
+        elif current(folder) is None:
+            hint = f" --index {flag}" if flag else ""
+            raise IndexMissingError(f"there is no index in {folder}", fix=f"run: qa index FOLDER{hint}")
+        with Generation(folder) as generation:
+            made_with = generation.manifest.model
+            if settings.model and settings.model != made_with:
+                from qa.errors import IndexMismatchError
 
-            raise IndexMismatchError(
-                f"the index in {folder} was made with the model {made_with}, the settings say {settings.model}",
-                fix="to make the index anew with that model run: qa index",
-            )
-        yield generation
+                raise IndexMismatchError(
+                    f"the index in {folder} was made with the model {made_with}, the settings say {settings.model}"
+                    " (qa index makes it anew with that one)",
+                    fix="run: qa index",
+                )
+            yield generation
 
 
 def reader_for(flag: str, *, quiet: bool) -> ReaderChoice:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.cache import VectorCache, text_hash
+from qa.cache import VectorCache, examine_cache, known_keys, mend_cache, text_hash
 from qa.encoder import Vectors
 from qa.errors import StorageError
 
@@ -211,6 +211,68 @@ def test_killed_writer_leaves_whole_batches_and_all_that_it_had_told(tmp_path: P
     assert not cache.was_damaged
     assert kept[: len(told)] == [64] * len(told)
     assert set(kept) <= {0, 64}
+
+
+def ages(path: Path, days: dict[bytes, int]) -> None:
+    """Set when vectors were used last, in days before today."""
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.executemany("update vectors set used = used - ? where text = ?", [(d, k) for k, d in days.items()])
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "left"),
+    [
+        ({}, {0}),
+        ({"max_age_days": 30}, {0, 1, 2}),
+        ({"max_age_days": 5}, {0, 1}),
+        ({"max_bytes": 10**9}, {0, 1, 2, 3}),
+        ({"max_bytes": 3 * 1640}, {0, 1, 2}),
+        ({"max_bytes": 0}, {0}),
+        ({"max_age_days": 30, "max_bytes": 2 * 1640}, {0, 1}),
+    ],
+)
+def test_pruning_keeps_what_is_in_use_then_the_latest(tmp_path: Path, how: dict[str, int], left: set[int]) -> None:
+    path = tmp_path / "cache.db"
+    keys, vectors = filled(path, 4)
+    # The first is in use, though nobody needed its vector for a year.
+    ages(path, {keys[0]: 365, keys[2]: 10, keys[3]: 90})
+    cache = VectorCache(path, "model")
+    removed = cache.prune({keys[0]}, **how)
+    cache.close()
+    data = b"".join(p.read_bytes() for p in tmp_path.iterdir())
+
+    # A vector is stored in two pieces; neither its head nor its tail may stay on a free page.
+    assert {n for n in range(4) if vectors[n].tobytes()[:64] in data} == left
+    assert {n for n in range(4) if vectors[n].tobytes()[-64:] in data} == left
+    assert {n for n in range(4) if keys[n] in data} == left
+    assert removed == 4 - len(left)
+
+
+def test_looking_at_the_keys_writes_nothing_and_reads_the_log_too(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    keys, vectors = filled(path, 2)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert known_keys(path, "model") == set(keys)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+    cache = VectorCache(path, "model")
+    cache.put([b"new"], vectors[:1])
+    assert known_keys(path, "model") == {*keys, b"new"}
+    cache.close()
+    assert known_keys(path, "another") == known_keys(tmp_path / "none", "model") == set()
+
+
+def test_damage_of_one_vector_costs_one_vector(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    keys, vectors = filled(path, 5)
+    path.write_bytes(path.read_bytes().replace(vectors[3].tobytes()[:40], bytes(40)))
+    assert examine_cache(path) == (5, f"{path}: 1 damaged vectors")
+    mend_cache(path)
+
+    assert examine_cache(path) == (4, "")
+    assert known_keys(path, "model") == {*keys[:3], keys[4]}
 
 
 def test_half_characters_have_a_hash_of_their_own() -> None:

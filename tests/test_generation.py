@@ -12,9 +12,10 @@ import pytest
 
 from qa.dense import write_vectors
 from qa.errors import IndexDamagedError, IndexMismatchError, IndexMissingError
-from qa.generation import Generation, commit, current, drop_unused, next_generation
+from qa.generation import Generation, commit, current, drop_unused, is_index, next_generation
 from qa.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from qa.parts import measure_folder
+from tests.unprivileged import unprivileged
 
 
 def make_generation(index: Path) -> Path:
@@ -108,6 +109,39 @@ def test_missing_part_is_damage(tmp_path: Path) -> None:
 
     with pytest.raises(IndexDamagedError, match="cannot be read"):
         Generation(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "gen-000001", "gen-000001/manifest.json", "gen-000001/vectors.npy"])
+def test_part_that_may_not_be_read_is_damage(name: str) -> None:
+    with unprivileged() as folder:
+        make_generation(folder)
+        (folder / "gen-000001" / "vectors.npy").touch()  # a time of change that is not the manifest's
+        (folder / name).chmod(0)
+
+        with pytest.raises(IndexDamagedError) as caught:
+            Generation(folder)
+    assert caught.value.fix
+
+
+def test_pointer_that_is_gone_is_damage_and_not_no_index(tmp_path: Path) -> None:
+    make_generation(tmp_path)
+    (tmp_path / "CURRENT").unlink()
+
+    assert is_index(tmp_path)
+    with pytest.raises(IndexDamagedError, match="CURRENT is missing"):
+        Generation(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gen-000007", "doctor-gen-000001", "encoder/new-12", "CURRENT.new"])
+def test_leftovers_of_a_killed_run_go(tmp_path: Path, name: str) -> None:
+    make_generation(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x", encoding="utf-8") if name == "CURRENT.new" else path.mkdir()
+    drop_unused(tmp_path)
+
+    assert not path.exists()
+    assert is_index(tmp_path)
 
 
 def test_other_format_is_named_with_its_remedy(tmp_path: Path) -> None:

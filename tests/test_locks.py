@@ -19,6 +19,7 @@ import pytest
 
 from qa.errors import IndexBusyError, StorageError
 from qa.locks import HOLDER_NAME, LOCK_NAME, hold_shared, is_held, writer_lock
+from tests.unprivileged import unprivileged
 
 _HOLD = """
 import sys, time
@@ -120,6 +121,16 @@ def test_place_that_cannot_be_written_is_told_with_another(tmp_path: Path, index
     with pytest.raises(StorageError, match="cannot write the index") as caught, writer_lock(tmp_path / index):
         pass
 
+    assert "--index DIR" in caught.value.fix
+
+
+def test_home_without_permission_is_told_with_another_place() -> None:
+    with unprivileged() as folder:
+        home = folder / "home"
+        home.mkdir(mode=0o500)
+
+        with pytest.raises(StorageError, match=os.strerror(errno.EACCES)) as caught, writer_lock(home / "qa" / "index"):
+            pass
     assert "--index DIR" in caught.value.fix
 
 
