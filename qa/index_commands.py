@@ -217,7 +217,8 @@ def cache(
     if not prune and (max_age is not None or max_size is not None):
         raise UsageError("--max-age and --max-size say what --prune removes", fix="add --prune")
     folder, _, _ = _place(index, [])
-    found = prune_cache(folder, max_age_days=max_age, max_mb=max_size) if prune else state_of_cache(folder)
+    with index_named(index):
+        found = prune_cache(folder, max_age_days=max_age, max_mb=max_size) if prune else state_of_cache(folder)
     if json_:
         print_json(output.dumps(found))
         return

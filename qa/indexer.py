@@ -306,7 +306,7 @@ def build_index(
     everything anew (vectors still come from the cache). ``say`` is told what a user should know.
     Raises QaError; whatever happens, the generation in use before stays in use or is replaced whole.
     """
-    with writer_lock(index, wait_s=wait_s):
+    with writer_lock(index, wait_s=wait_s, say=say):
         try:
             return _build(
                 index, settings, paths, forget, rebuild=rebuild, may_download=may_download, watcher=watcher, say=say

@@ -10,12 +10,16 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa.errors import IndexBusyError, StorageError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 LOCK_NAME = "LOCK"
 HOLDER_NAME = "LOCK.json"
@@ -50,9 +54,22 @@ def _not_writable(index: Path, error: OSError) -> StorageError:
     )
 
 
+def _acquire(lock: FileLock, index: Path, wait_s: float, say: Callable[[str], None] | None) -> None:
+    from filelock import Timeout
+
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not wait_s:
+            raise
+        if say:
+            say(f"waiting up to {wait_s:g} s for {_holder(index)}")
+        lock.acquire(timeout=wait_s)
+
+
 @contextmanager
-def writer_lock(index: Path, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the right to write ``index``, waiting at most ``wait_s`` seconds for it.
+def writer_lock(index: Path, *, wait_s: float = 0.0, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the right to write ``index``, waiting at most ``wait_s`` seconds for it; ``say`` is told for whom.
 
     Raises IndexBusyError that names the holder, StorageError where the folder cannot be written.
     """
@@ -61,7 +78,7 @@ def writer_lock(index: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     try:
         index.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(index / LOCK_NAME))
-        lock.acquire(timeout=wait_s)
+        _acquire(lock, index, wait_s, say)
     except Timeout as error:
         raise IndexBusyError(
             f"the index {index} is being written by {_holder(index)}",

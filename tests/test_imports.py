@@ -61,3 +61,15 @@ def test_an_unchanged_index_is_renewed_without_any_model(shipped_index: Path) ->
     loaded = modules_after("index", "--index", str(shipped_index))
 
     assert loaded & (HEAVY | {"onnxruntime"}) == set()
+
+
+@pytest.mark.model
+def test_adding_a_small_file_imports_no_torch(shipped_index: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    (index / "encoder").symlink_to(shipped_index / "encoder", target_is_directory=True)
+    (tmp_path / "note.txt").write_text("The ferry to Aldbury leaves at noon.", encoding="utf-8")
+    loaded = modules_after("index", str(tmp_path / "note.txt"), "--index", str(index))
+
+    assert loaded & (HEAVY - {"chromadb"}) == set()
+    assert {"onnxruntime", "chromadb"} <= loaded

@@ -81,7 +81,7 @@ def test_renamed_file_embeds_nothing(make_index: MakeIndex, folder: Path) -> Non
     assert report.embedded == 0
 
 
-def test_copies_are_stored_once_and_known_by_each_name(make_index: MakeIndex, folder: Path) -> None:
+def test_copies_are_stored_once_and_cited_under_each_name(run_cli: RunCli, make_index: MakeIndex, folder: Path) -> None:
     (folder / "again.txt").write_text(FIRST, encoding="utf-8")
     report = make_index(folder)
 
@@ -89,6 +89,8 @@ def test_copies_are_stored_once_and_known_by_each_name(make_index: MakeIndex, fo
     with Generation(report.index) as generation:
         names = {s for p in generation.passages.get([0, 1]).values() for s in p.sources}
     assert names == {"documents/again.txt", "documents/harbour.txt", "documents/roofs.md"}
+    found = json.loads(run_cli("search", "tide tables", "--index", str(report.index), "--json").out)["passages"][0]
+    assert (found["source"], found["also_in"]) == ("documents/again.txt", ["documents/harbour.txt"])
 
 
 def test_paths_are_added_and_forgotten(make_index: MakeIndex, folder: Path, tmp_path: Path) -> None:

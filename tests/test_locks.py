@@ -72,7 +72,9 @@ def test_writer_that_may_wait_gets_the_lock_when_it_is_free(tmp_path: Path) -> N
         assert process.stdin
         threading.Timer(0.3, process.stdin.close).start()
 
-        with writer_lock(tmp_path, wait_s=60):
+        said: list[str] = []
+        with writer_lock(tmp_path, wait_s=60, say=said.append):
+            assert [line.startswith(f"waiting up to 60 s for process {process.pid} on ") for line in said] == [True]
             assert json.loads((tmp_path / HOLDER_NAME).read_text())["pid"] == os.getpid()
 
 
