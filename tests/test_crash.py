@@ -51,14 +51,15 @@ def test_first_run_that_is_killed_leaves_no_index_and_its_successor_goes_on(plac
 
 
 _READER = """
-import hashlib, json, sys
+import hashlib, json, os, sys
 from pathlib import Path
 from bench.crash import QUESTIONS
 from qa.answerer import Answerer
 from qa.generation import Generation
 index, stop, out = map(Path, sys.argv[1:])
 seen = []
-while not stop.exists():
+parent = os.getppid()  # whose death ends this too
+while not stop.exists() and os.getppid() == parent:
     with Generation(index) as generation:
         answerer = Answerer(generation)
         found = [repr(answerer.retriever.search(q).hits) for q in QUESTIONS[:2]]
