@@ -65,7 +65,12 @@ def make_generation(index: Path, fill: Callable[[Path], Manifest], records: Sequ
         parts = measure_folder(folder, without=MANIFEST_NAME)
         write_manifest(folder, replace(manifest, generation=number_of(folder), parts=parts))
         commit(index, folder)
-    except BaseException:
+    except BaseException as error:
+        # Asked before the draft makes room again: Chroma, cleaning up after a full disk, fails once more, and
+        # with words that say nothing of it.
+        is_full = is_disk_full(error, index)
         shutil.rmtree(folder, ignore_errors=True)
+        if is_full:
+            raise disk_full(index) from error
         raise
     return number_of(folder)
