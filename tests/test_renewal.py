@@ -177,9 +177,12 @@ def test_next_run_says_what_it_resumes_from(make_index: MakeIndex, folder: Path)
 def test_run_that_was_interrupted_after_embedding_resumes_from_all_of_it(
     make_index: MakeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     said: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setattr("qa.builder.verify_apart", lambda *_: signal.raise_signal(signal.SIGINT))
+        patched.setattr("qa.builder.verify_apart", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_index(folder)
     make_index(folder, say=said.append)
@@ -391,7 +394,14 @@ def watching(shipped_index: Path, folder: Path, tmp_path: Path) -> Iterator[subp
     index.mkdir()
     (index / "encoder").symlink_to(shipped_index / "encoder", target_is_directory=True)
     command = [sys.executable, "-m", "qa", "index", str(folder), "--index", str(index), "--watch"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         yield process
         process.kill()
 
