@@ -32,7 +32,9 @@ def modules_after(*argv: str) -> set[str]:
     return set(json.loads(done.stderr.rsplit("MODULES ", 1)[1]))
 
 
-@pytest.mark.parametrize("command", ["", "ask", "search", "show", "sources", "status", "index", "eval"])
+@pytest.mark.parametrize(
+    "command", ["", "ask", "search", "show", "sources", "status", "index", "faq", "verify", "eval"]
+)
 def test_help_imports_no_model_library(command: str) -> None:
     loaded = modules_after(*[c for c in (command,) if c], "--help")
 
