@@ -1,6 +1,6 @@
 """Runs the command line: ``python -m qa``."""
 
-from qa.cli import main
+from qa.start import main
 
 if __name__ == "__main__":
     main()

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from qa.abstention import DEFAULT_RISK, calibration_of, verdict
 from qa.citations import Citer
 from qa.conflicts import told, with_conflict
+from qa.encoder import Vectors
+from qa.errors import QuestionError
 from qa.evidence import Candidate, Coverage, candidates
 from qa.generation import Generation
 from qa.language import language_note
 from qa.question import Question
 from qa.question_parts import parts_of
 from qa.reader_choice import ReaderChoice, shipped_reader
-from qa.retriever import Retriever
+from qa.retriever import Retrieval, Retriever
 from qa.schema import Answer, Filters, Quote
 from qa.selection import Scored, choose, closest, score
 
 # How many of the best passages the reader reads.
 READ_PASSAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One of several questions: the passages to consider, what the search is narrowed to, the risk that is taken."""
+
+    text: str
+    k: int = 10
+    filters: Filters = field(default_factory=Filters)
+    risk: float = DEFAULT_RISK
 
 
 class Answerer:
@@ -40,6 +52,23 @@ class Answerer:
         Raises QuestionError when it cannot be searched for, UsageError for a risk that cannot be promised.
         """
         retrieval = self.retriever.search(text, k=max(k, READ_PASSAGES), filters=filters)
+        return self._answer(retrieval, k, filters, risk)
+
+    def ask_many(self, asked: Sequence[Asked]) -> list[Answer | QuestionError]:
+        """Answer several questions, encoded together; one that cannot be searched for has its error instead."""
+        prepared = self.retriever.prepare([a.text for a in asked])
+        return [self._answer_prepared(a, ready) for a, ready in zip(asked, prepared, strict=True)]
+
+    def _answer_prepared(self, asked: Asked, ready: tuple[Question, Vectors] | QuestionError) -> Answer | QuestionError:
+        if isinstance(ready, QuestionError):
+            return ready
+        try:
+            retrieval = self.retriever.find(*ready, k=max(asked.k, READ_PASSAGES), filters=asked.filters)
+        except QuestionError as error:
+            return error
+        return self._answer(retrieval, asked.k, asked.filters, asked.risk)
+
+    def _answer(self, retrieval: Retrieval, k: int, filters: Filters | None, risk: float) -> Answer:
         question = retrieval.question
         kinds = [kind.lower() for kind in filters.kinds] if filters else []
         coverage = Coverage(question, self.passages)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from typing import Annotated
 
@@ -13,10 +11,10 @@ from qa import __version__
 from qa.calibrate_commands import calibrate
 from qa.chat_command import chat
 from qa.command_help import Command, Group
-from qa.errors import QaError
 from qa.eval_commands import eval_command
 from qa.faq_commands import faq, verify
 from qa.index_commands import cache, doctor, index_command
+from qa.opening import guarded
 from qa.reading_commands import ask, search, show, sources, status
 
 app = typer.Typer(
@@ -76,26 +74,6 @@ def root(
     """Take the options that stand before a command."""
 
 
-def _flush() -> None:
-    """Write out what is buffered; whoever closed the pipe wants no more and no message."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; an expected failure is one line and the command that mends it."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    try:
-        app(args=argv, prog_name="qa")
-    except QaError as error:
-        from qa.screen import safe
-
-        # What an error quotes may come from a document or its name.
-        sys.stderr.write(safe(f"error: {error}\n  fix: {error.fix}\n"))
-        raise SystemExit(error.exit_code) from None
-    finally:
-        _flush()
+    guarded(lambda: app(args=argv, prog_name="qa"))

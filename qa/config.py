@@ -22,7 +22,8 @@ class Settings:
     """The settings in force. ``folder`` is where qa.toml stands, None without one.
 
     ``model``, ``reader``, ``encoding`` and ``sources`` are empty when nobody set them; ``max_file_mb`` is the
-    size above which a file is refused (10**6 bytes).
+    size above which a file is refused (10**6 bytes); ``engine`` is the dense search: "exact", "chroma", or
+    "auto" for what suits the size of the index.
     """
 
     folder: Path | None = None
@@ -34,10 +35,12 @@ class Settings:
     references: str = "references.json"
     encoding: str = ""
     max_file_mb: int = 200
+    engine: str = "auto"
 
 
 _KEYS = {f.name for f in fields(Settings)} - {"folder"}
 _LISTS = {"sources", "exclude"}
+ENGINES = ("auto", "exact", "chroma")
 
 
 def find_config(start: Path) -> Path | None:
@@ -68,7 +71,15 @@ def _check(key: str, value: Any, path: Path) -> Any:
         raise ConfigError(f"{path}: {key} must be {names[wanted]}, not {value!r}", fix=f"edit {key} in {path}")
     if key == "max_file_mb" and value < 1:
         raise ConfigError(f"{path}: max_file_mb must be at least 1, not {value}", fix=f"edit {key} in {path}")
+    if key == "engine":
+        return _engine(value, f"{path}: engine", f"edit engine in {path}")
     return tuple(value) if key in _LISTS else value
+
+
+def _engine(value: str, what: str, fix: str) -> str:
+    if value not in ENGINES:
+        raise ConfigError(f"{what} must be one of {', '.join(ENGINES)}, not {value!r}", fix=fix)
+    return value
 
 
 def _model_name(value: str, start: Path) -> str:
@@ -123,6 +134,8 @@ def load_settings(start: Path, environ: Mapping[str, str] = os.environ) -> Setti
         changes["model"] = _model_name(environ["QA_MODEL"], Path.cwd())
     if environ.get("QA_READER"):
         changes["reader"] = _reader_name(environ["QA_READER"], Path.cwd())
+    if environ.get("QA_ENGINE"):
+        changes["engine"] = _engine(environ["QA_ENGINE"], "QA_ENGINE", "set QA_ENGINE to one of them, or unset it")
     values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     return Settings(**(values | changes))
 

@@ -216,6 +216,8 @@ class Embedder:
             found = np.concatenate([encoder.encode_queries(_PROBES), encoder.encode_passages(_PROBES)])
         except Exception as error:  # noqa: BLE001 - ONNX Runtime has a class of its own for every failure
             return self._without_encoder(draft, f"the exported model does not run: {type(error).__name__}")
+        if found.shape != expected.shape:
+            return self._without_encoder(draft, f"it gives {found.shape[1]} components, not {expected.shape[1]}")
         diff = float(np.abs(found - expected).max())
         if not diff <= _MAX_DIFF:
             return self._without_encoder(draft, f"its vectors differ from sentence-transformers by {diff:.1e}")
@@ -232,7 +234,7 @@ class Embedder:
 
 
 def _export(transformer: SentenceTransformer, draft: Path) -> tuple[str, ...]:
-    """Write the whole pipeline (body, pooling, normalising) as optimised ONNX; return its inputs."""
+    """Write the whole pipeline (body, pooling, normalising, truncation) as optimised ONNX; return its inputs."""
     import onnxruntime as ort
     import torch
 
@@ -244,7 +246,8 @@ def _export(transformer: SentenceTransformer, draft: Path) -> tuple[str, ...]:
 
         def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
             features: dict[str, Any] = dict(zip(self.inputs, tensors, strict=True))
-            return self.transformer(features)["sentence_embedding"]
+            # A Matryoshka model keeps the first components; sentence-transformers cuts outside of the model.
+            return self.transformer(features)["sentence_embedding"][:, : transformer.truncate_dim]
 
     sample = transformer.tokenizer(["one text", "and a second one"], padding=True, return_tensors="pt")
     inputs = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in sample]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,12 @@ CURRENT_NAME = "CURRENT"
 CACHE_NAME = "cache.db"
 VECTORS_NAME = "vectors.npy"
 PASSAGES_NAME = "passages.db"
+# Private copies of a store, which readers that search with Chroma make; held by a lock on the file inside.
+READING_PREFIX = "reading-"
+IN_USE_NAME = "IN_USE"
+# The most chunks of which every vector is compared: a question then reads 1.5 GB (384 components). Not yet measured
+# at this size; Chroma has to load as much before it answers, and a copy of its store is made first.
+EXACT_LIMIT = 1_000_000
 _NAME = re.compile(r"gen-(\d{6,})")
 # A doctor's copy of a generation, drafts of an encoder and of the pointer: the next writer finds them unfinished.
 SCRATCH_PREFIX = "doctor-"
@@ -106,9 +113,14 @@ def commit(index: Path, folder: Path) -> None:
 def unused(index: Path) -> list[Path]:
     """Return what is not in use and what no reader holds, the leftovers of a run that was killed among it."""
     in_use = current(index)
-    folders = (p for p in sorted(index.iterdir()) if _NAME.fullmatch(p.name) and p != in_use)
-    free = [p for p in folders if not is_held(p / MANIFEST_NAME)]
-    return [*free, *(p for pattern in _LEFTOVERS for p in sorted(index.glob(pattern)))]
+    everything = sorted(index.iterdir())
+    folders = (p for p in everything if _NAME.fullmatch(p.name) and p != in_use)
+    copies = (p for p in everything if p.name.startswith(READING_PREFIX))
+    return [
+        *(p for p in folders if not is_held(p / MANIFEST_NAME)),
+        *(p for p in copies if not is_held(p / IN_USE_NAME)),
+        *(p for pattern in _LEFTOVERS for p in sorted(index.glob(pattern))),
+    ]
 
 
 def drop_unused(index: Path) -> None:
@@ -141,10 +153,15 @@ def _hold(index: Path) -> tuple[Path, int]:
 
 
 class Generation:
-    """The generation of an index that was in use when it was opened; close it to let go of it."""
+    """The generation of an index that was in use when it was opened; close it to let go of it.
 
-    def __init__(self, index: Path) -> None:
+    ``engine`` is the dense search that the settings ask for: "auto", "exact" or "chroma".
+    """
+
+    def __init__(self, index: Path, *, engine: str = "auto") -> None:
         self.index = index
+        self.engine = engine
+        self._closers: list[Callable[[], None]] = []
         self.folder, self._lock = _hold(index)
         try:
             self.manifest: Manifest = read_manifest(self.folder)
@@ -152,6 +169,13 @@ class Generation:
         except BaseException:
             os.close(self._lock)
             raise
+
+    @property
+    def dense_engine(self) -> str:
+        """What searches the vectors: "exact", or "chroma" on request and where there are too many."""
+        if self.engine == "auto":
+            return "exact" if self.manifest.chunks <= EXACT_LIMIT else "chroma"
+        return self.engine
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -169,8 +193,14 @@ class Generation:
         """The passages and the sparse index."""
         return Passages(self.folder / PASSAGES_NAME)
 
+    def at_close(self, closer: Callable[[], None]) -> None:
+        """Have ``closer`` called when the generation is closed; the last one first."""
+        self._closers.append(closer)
+
     def close(self) -> None:
         """Close the files and let go of the generation."""
+        while self._closers:
+            self._closers.pop()()
         if "passages" in self.__dict__:
             self.passages.close()
         os.close(self._lock)

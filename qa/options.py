@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from qa import completion
-from qa.errors import IndexMissingError, QaError
+from qa.opening import (
+    binary_stdin,
+    err,
+    filters_of,
+    index_named,
+    open_index,
+    out,
+    print_json,
+    question_from,
+    reader_for,
+    run_index,
+    settings_for,
+)
 
-if TYPE_CHECKING:
-    from qa.config import Location, Settings
-    from qa.generation import Generation
-    from qa.indexer import Report
-    from qa.reader_choice import ReaderChoice
-    from qa.schema import Filters
-    from qa.screen import Screen
+__all__ = [
+    "IndexOption",
+    "JsonOption",
+    "KindOption",
+    "PlainOption",
+    "QuietOption",
+    "ReaderOption",
+    "RiskOption",
+    "SourceOption",
+    "TopicOption",
+    "binary_stdin",
+    "err",
+    "filters_of",
+    "index_named",
+    "open_index",
+    "out",
+    "print_json",
+    "question_from",
+    "reader_for",
+    "run_index",
+    "settings_for",
+]
 
 IndexOption = Annotated[
     Path | None,
@@ -79,138 +101,3 @@ ReaderOption = Annotated[
         help="Another reader: a question-answering model or cross-encoder, by folder or name on the hub; or none.",
     ),
 ]
-
-
-def _always_plain() -> bool:
-    return os.environ.get("QA_PLAIN", "") not in ("", "0")
-
-
-def out(*, plain: bool = False) -> Screen:
-    """Return the screen of standard output; ``plain`` is for a screen reader."""
-    from qa.screen import Screen
-
-    return Screen(plain=plain or _always_plain())
-
-
-def err(*, plain: bool = False) -> Screen:
-    """Return the screen of standard error."""
-    from qa.screen import Screen
-
-    return Screen(stderr=True, plain=plain or _always_plain())
-
-
-def print_json(text: str) -> None:
-    """Print one JSON object."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def settings_for(start: Path | None = None) -> Settings:
-    """Return the settings for work in ``start``, the working folder by default."""
-    from qa.config import load_settings
-
-    return load_settings((start or Path.cwd()).absolute())
-
-
-def run_index(folder: Path, settings: Settings, *, quiet: bool, **how: Any) -> Report:
-    """Bring an index up to date with a progress bar, or lines in a log; an interrupt is one line."""
-    from qa.indexer import build_index
-    from qa.render import ProgressWatcher
-
-    stream = err()
-
-    def say(line: str) -> None:
-        if not quiet:
-            stream.write_line(f"note: {line}")
-
-    try:
-        with ProgressWatcher(stream, quiet=quiet) as watcher:
-            return build_index(folder, settings, watcher=watcher, say=say, **how)
-    except KeyboardInterrupt:
-        stream.write_line(
-            "interrupted; the index is as it was, and what was embedded is kept (run the command again to go on)"
-        )
-        raise typer.Exit(130) from None
-
-
-def _refresh_shipped(location: Location, *, quiet: bool) -> Path:
-    """Build the index of the corpus that comes with qa, or bring it up to date; return its folder."""
-    from qa.config import Settings, shipped_corpus
-    from qa.generation import is_index
-    from qa.shipped import is_fresh
-
-    corpus = shipped_corpus()
-    is_new = not is_index(location.shipped)
-    if is_new or not is_fresh(location.shipped, corpus):
-        if not quiet:
-            what = "Building" if is_new else "Bringing up to date"
-            err().write_line(f"{what} the index of the corpus that comes with qa, in {location.shipped} (some seconds)")
-        run_index(location.shipped, Settings(), quiet=quiet, paths=[corpus])
-    return location.shipped
-
-
-@contextlib.contextmanager
-def index_named(flag: Path | None) -> Iterator[None]:
-    """Complete the remedy of a failure inside with the --index that the command was given."""
-    try:
-        yield
-    except QaError as error:
-        if flag and error.fix.endswith("qa index"):
-            error.fix += f" --index {shlex.quote(str(flag))}"
-        raise
-
-
-@contextlib.contextmanager
-def open_index(flag: Path | None, *, quiet: bool = False) -> Iterator[Generation]:
-    """Open the index that is asked for; without any, that of the corpus that comes with qa."""
-    from qa.config import locate
-    from qa.generation import Generation, current
-
-    settings = settings_for()
-    location = locate(settings, flag)
-    with index_named(flag):
-        folder = location.path
-        if location.is_default and current(folder) is None:
-            folder = _refresh_shipped(location, quiet=quiet)
-        elif current(folder) is None:
-            hint = f" --index {flag}" if flag else ""
-            raise IndexMissingError(f"there is no index in {folder}", fix=f"run: qa index FOLDER{hint}")
-        with Generation(folder) as generation:
-            made_with = generation.manifest.model
-            if settings.model and settings.model != made_with:
-                from qa.errors import IndexMismatchError
-
-                raise IndexMismatchError(
-                    f"the index in {folder} was made with the model {made_with}, the settings say {settings.model}"
-                    " (qa index makes it anew with that one)",
-                    fix="run: qa index",
-                )
-            yield generation
-
-
-def reader_for(flag: str, *, quiet: bool) -> ReaderChoice:
-    """Return the reader that is asked for: the flag, QA_READER, qa.toml, else the shipped one.
-
-    Only one that is named on the command line is fetched.
-    """
-    from qa.reader_choice import choose_reader
-
-    def say(line: str) -> None:
-        if not quiet:
-            err().print(f"note: {line}", soft_wrap=True)
-
-    return choose_reader(flag or settings_for().reader, may_download=bool(flag), say=say)
-
-
-def filters_of(topic: list[str] | None, kind: list[str] | None, source: list[str] | None) -> Filters:
-    """Return what the filter options say."""
-    from qa.schema import Filters
-
-    return Filters(tuple(topic or ()), tuple(kind or ()), tuple(source or ()))
-
-
-def question_from(text: str) -> str:
-    """Return the question of the command line, or what stands on standard input for "-"."""
-    if text != "-":
-        return text
-    return sys.stdin.read()

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qa.indexer import Report
 from qa.manifest import FileStatus, Manifest
 from qa.schema import Answer, Citation, Hit, Quote, Reference
+
+if TYPE_CHECKING:
+    from qa.indexer import Report
 
 # Raised when a key changes its meaning or goes; new keys do not raise it.
 SCHEMA = 1
 
 
-def dumps(data: dict[str, Any]) -> str:
-    """Return one JSON object with its schema number, keys sorted, characters as they are."""
-    return json.dumps({"schema": SCHEMA} | data, ensure_ascii=False, sort_keys=True, indent=2)
+def dumps(data: dict[str, Any], *, indent: int | None = 2) -> str:
+    """Return one JSON object with its schema number, keys sorted, characters as they are; one line without indent."""
+    return json.dumps({"schema": SCHEMA} | data, ensure_ascii=False, sort_keys=True, indent=indent)
 
 
 def reference(r: Reference) -> dict[str, Any]:

@@ -293,6 +293,16 @@ class Passages:
         sql = "select row, chunk_id from chunks where row in (select value from json_each(?))"
         return {int(str(row)): str(chunk_id) for row, chunk_id in self._all(sql, [json.dumps(sorted(set(rows)))])}
 
+    def rows_of(self, chunk_ids: Iterable[str]) -> list[int]:
+        """Return the rows of the chunks with these ids, in no particular order."""
+        sql = "select row from chunks where chunk_id in (select value from json_each(?))"
+        return [int(str(row)) for (row,) in self._all(sql, [json.dumps(list(chunk_ids))])]
+
+    def words_starting(self, beginning: str, limit: int) -> list[str]:
+        """Return the ``limit`` words in most passages that begin so, ties in the order of the alphabet."""
+        sql = "select word from vocabulary where word >= ? and word < ? order by count desc, word limit ?"
+        return [str(word) for (word,) in self._all(sql, [beginning, beginning + "\U0010ffff", limit])]
+
     def knows(self, wordlist: Sequence[str]) -> set[str]:
         """Return those of the words that some passage has."""
         sql = "select word from vocabulary where word in (select value from json_each(?))"

@@ -18,6 +18,9 @@ MAX_WORDS = 200
 _MAX_CHARS = 10_000
 
 
+# A word, or an identifier such as 287( or 11-18, with a star behind it.
+_STARRED = re.compile(r"(?<!\S)\W*([^\W_][\w.,()/&\u2010-\u2013-]*)\*")
+_MAX_CONTINUED = 20
 _PHRASE = re.compile(r"[\"“”]([^\"“”]{2,200})[\"“”]")
 
 
@@ -27,7 +30,7 @@ class Question:
 
     ``query`` is the text that is embedded: spelling corrected, abbreviations followed by what they
     stand for. ``stems`` are the question's own terms (corrected), ``expanded`` those that
-    abbreviations add. ``phrases`` stood in quotation marks. ``corrections`` are (typed, read) pairs.
+    abbreviations and beginnings add. ``phrases`` stood in quotation marks. ``corrections`` are (typed, read) pairs.
     """
 
     text: str
@@ -73,6 +76,8 @@ def _correct(question: str, passages: Passages, english: Container[str]) -> list
     known = passages.knows([w for w, _, _, _ in typed])
     # A joined word is as good as its parts: "state-run" is known where "state" is.
     settled = {(lo, hi) for w, lo, hi, _ in typed if w in known or w in english or w in STOP_WORDS}
+    # A beginning is no misspelt word.
+    settled |= {(lo, hi) for _, lo, hi, _ in typed if question[hi : hi + 1] == "*"}
     words_only = [(w, lo, hi) for w, lo, hi, whole in typed if whole and w.isalpha() and _max_edits(w)]
     unknown = [(w, lo, hi) for w, lo, hi in words_only if (lo, hi) not in settled]
     if not unknown:
@@ -95,6 +100,33 @@ def _correct(question: str, passages: Passages, english: Container[str]) -> list
         if best:
             found.append((question[lo:hi], lo, hi, best[0]))
     return found
+
+
+def _starred(question: str) -> dict[tuple[int, int], str]:
+    """Return what the words with a star behind them begin with, by their place in the question."""
+    found: dict[tuple[int, int], str] = {}
+    for match in _STARRED.finditer(question):
+        forms = [form for form, _, _, whole in words(match[1]) if whole]
+        if forms:
+            found[match.span(1)] = forms[-1]
+    return found
+
+
+def _continued(question: str, passages: Passages) -> list[str]:
+    """Return the stems of words that go on where a beginning in the question ends.
+
+    Beginnings are words with a star behind them, and identifiers (with a digit) that no passage has as they
+    are: "11-18" finds "11-182" and "287" finds "287(g)", but "15" not "1,595", which is another number.
+    """
+    starred = _starred(question)
+    inside = {at for lo, hi in starred for at in range(lo, hi)}
+    typed = {form for form, lo, _, whole in words(question) if whole and lo not in inside}
+    identifiers = [form for form in typed if any(c.isdigit() for c in form)]
+    found = [w for form in starred.values() for w in passages.words_starting(form, _MAX_CONTINUED)]
+    for form in sorted(set(identifiers) - passages.knows(identifiers)):
+        longer = passages.words_starting(form, _MAX_CONTINUED)
+        found += [w for w in longer if not (form.isdigit() and w[len(form)].isdigit())]
+    return [stem(w) for w in dict.fromkeys(found)]
 
 
 def _expand(question: str, passages: Passages) -> tuple[str, list[str]]:
@@ -133,11 +165,13 @@ def analyse(text: str, passages: Passages, english: Container[str] = ()) -> Ques
     for _, lo, hi, read in reversed(corrections):
         corrected = corrected[:lo] + read + corrected[hi:]
     query, added = _expand(corrected, passages)
+    own = tuple(dict.fromkeys(stems(corrected)))
+    added += [s for s in _continued(corrected, passages) if s not in own and s not in added]
     return Question(
         text=question,
         kind=kind_of(question),
         query=query,
-        stems=tuple(dict.fromkeys(stems(corrected))),
+        stems=own,
         expanded=tuple(added),
         phrases=tuple(phrase for m in _PHRASE.finditer(corrected) if (phrase := tuple(stems(m.group(1))))),
         corrections=tuple((typed, read) for typed, _, _, read in corrections),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qa import completion
+from qa.asking import run_ask, run_search
 from qa.options import (
     IndexOption,
     JsonOption,
@@ -18,19 +19,17 @@ from qa.options import (
     SourceOption,
     TopicOption,
     err,
-    filters_of,
     open_index,
     out,
     print_json,
-    question_from,
-    reader_for,
 )
 
 
 def ask(
     question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help='The question, or "-" to read it from standard input.')
-    ],
+        str | None,
+        typer.Argument(metavar="QUESTION", help='The question, or "-" to read it from standard input.'),
+    ] = None,
     index: IndexOption = None,
     k: Annotated[
         int, typer.Option("-k", metavar="N", min=1, max=100, help="How many passages to consider and to list in JSON.")
@@ -42,6 +41,10 @@ def ask(
     explain: Annotated[bool, typer.Option("--explain", help="Show every candidate with its scores, and why.")] = False,
     risk: RiskOption = 0.1,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
+    batch: Annotated[
+        str,
+        typer.Option("--batch", metavar="FILE", help='Answer JSON lines with JSON lines ("-": from stdin).'),
+    ] = "",
     json_: JsonOption = False,
     plain: PlainOption = False,
     quiet: QuietOption = False,
@@ -55,28 +58,26 @@ def ask(
       qa ask --kind government "How many people were removed?"
 
       echo "What is a detainer?" | qa ask - --json
+
+      echo '{"id": 1, "question": "What is a detainer?", "topic": "detainers"}' | qa ask --batch -
     """
-    from qa import output
-    from qa.answerer import Answerer
-    from qa.question import check
-
-    text = check(question_from(question))
-    with open_index(index, quiet=quiet) as generation:
-        answer = Answerer(generation, reader_for(reader, quiet=quiet)).ask(
-            text, k=k, filters=filters_of(topic, kind, source), risk=risk
-        )
-        if json_:
-            print_json(output.dumps(output.answer(answer, generation.manifest)))
-        else:
-            from qa import render
-
-            render.show_answer(out(plain=plain), answer)
-            if explain:
-                render.show_explanation(out(plain=plain), answer)
-            if not quiet:
-                render.show_notes(err(plain=plain), answer.notes)
-    if exit_status and not answer.verdict.answered:
-        raise typer.Exit(3)
+    code = run_ask(
+        question,
+        index,
+        k,
+        topic,
+        kind,
+        source,
+        explain=explain,
+        exit_status=exit_status,
+        reader=reader,
+        risk=risk,
+        batch=batch,
+        json_=json_,
+        plain=plain,
+        quiet=quiet,
+    )
+    raise typer.Exit(code)
 
 
 def search(
@@ -101,22 +102,7 @@ def search(
 
       qa search '"opt-in, opt-out program"' -k 3
     """
-    from qa import output
-    from qa.question import check
-    from qa.retriever import Retriever
-
-    text = check(question_from(query))
-    with open_index(index, quiet=quiet) as generation:
-        found = Retriever(generation).search(text, k=k, filters=filters_of(topic, kind, source))
-        notes = [f'"{typed}" was read as "{read}"' for typed, read in found.question.corrections]
-        if json_:
-            print_json(output.dumps(output.search(text, found.hits, notes, generation.manifest)))
-        else:
-            from qa import render
-
-            render.show_hits(out(plain=plain), found.hits, {*found.question.stems, *found.question.expanded})
-            if not quiet:
-                render.show_notes(err(plain=plain), notes)
+    raise typer.Exit(run_search(query, index, k, topic, kind, source, json_=json_, plain=plain, quiet=quiet))
 
 
 def show(

@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from qa import linear
-from qa.doctor import Finding
 from qa.schema import Answer, Citation, Hit, Quote, Reference
 from qa.screen import Screen, flat, safe
 from qa.shown import answering, disagreeing, place, squeezed, told
@@ -23,6 +22,8 @@ from qa.terms import terms
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from qa.doctor import Finding
 
 _LIVE_S = 5.0
 # Citation keys, which belong to the text but are not read with it.

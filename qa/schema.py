@@ -158,7 +158,7 @@ class Hit:
     """A passage that was found, with the evidence for it.
 
     ``dense`` is the cosine (-1 to 1); ``sparse`` is the BM25 score (higher is better, 0 when the
-    passage has no term of the question); ``fused`` is the reciprocal rank sum. Ranks count from 1;
+    passage has no term of the question); ``fused`` adds both up, each in its own unit. Ranks count from 1;
     0 means that this search did not return the passage.
     """
 

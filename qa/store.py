@@ -1,6 +1,7 @@
 """The Chroma store of record: text, metadata and vectors that any Chroma client can open.
 
-Nothing here runs when a question is asked. A store is written once, closed, and then only read.
+A store is written once, closed, and then only read. A question reads it only with ``engine = "chroma"``
+or above the size up to which exact search is the better one (``qa.approximate``).
 """
 
 from __future__ import annotations
@@ -98,9 +99,15 @@ class ChromaReader:
             raise IndexDamagedError("the Chroma store lacks rows that it should have", fix="run: qa index")
         return np.asarray([by_id[i] for i in ids], dtype=np.float32)
 
-    def search(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
-        """Return for each row of ``vectors`` the ``k`` nearest ids with their cosine, best first."""
-        got: Any = self._collection.query(query_embeddings=vectors, n_results=k, include=["distances"])
+    def search(
+        self, vectors: Vectors, k: int, *, allowed: Sequence[str] | None = None
+    ) -> list[list[tuple[str, float]]]:
+        """Return for each row of ``vectors`` the ``k`` nearest ids with their cosine, best first.
+
+        ``allowed`` narrows the search to these ids, which must be in the store.
+        """
+        ids = None if allowed is None else list(allowed)
+        got: Any = self._collection.query(query_embeddings=vectors, n_results=k, ids=ids, include=["distances"])
         return [
             [(i, 1.0 - float(d)) for i, d in zip(ids, distances, strict=True)]
             for ids, distances in zip(got["ids"], got["distances"], strict=True)

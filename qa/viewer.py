@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qa.decoder import decode
+from qa.encoder import encoder_folder, read_card
 from qa.errors import LoadError, UsageError
 from qa.generation import Generation
 from qa.loader import read_bytes
@@ -18,6 +19,7 @@ from qa.manifest import FileRecord, FileStatus, read_files
 from qa.passages import Passages, matches
 from qa.text import Lines
 
+_SEARCH = {"exact": "exact, every vector is compared", "chroma": "Chroma, approximate"}
 _PLACE = re.compile(r"(?P<name>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
@@ -96,13 +98,17 @@ def documents(passages: Passages, topics: Sequence[str] = ()) -> list[dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of an index. ``stale`` are indexed files that changed or went since; sizes in bytes."""
+    """The state of an index. ``stale`` are indexed files that changed or went since; sizes in bytes.
+
+    ``reason`` says why questions are not encoded by ONNX, "" where they are.
+    """
 
     generation: Generation
     files: tuple[FileRecord, ...]
     stale: tuple[str, ...]
     size: int
     cache_size: int
+    reason: str
 
     def _facts(self) -> dict[str, Any]:
         m = self.generation.manifest
@@ -119,6 +125,8 @@ class Status:
             "model": m.model,
             "model_checksum": m.model_checksum,
             "query_engine": m.engine,
+            "query_engine_reason": self.reason,
+            "search_engine": self.generation.dense_engine,
             "chunker": m.chunker,
             "chromadb": m.chromadb,
             "qa": m.qa,
@@ -134,6 +142,7 @@ class Status:
     def rows(self) -> list[tuple[str, str]]:
         """Return the state as (name, value) lines for the screen."""
         f = self._facts()
+        why = f" ({f['query_engine_reason']})" if f["query_engine_reason"] else ""
         made = datetime.fromisoformat(f["created_at"])
         days = (datetime.now(UTC) - made).days
         age = "today" if days < 1 else f"{days} day{'s' * (days != 1)} ago"
@@ -141,7 +150,8 @@ class Status:
             ("index", f"{f['index']} (generation {f['generation']}, {f['fingerprint']})"),
             ("sources", ", ".join(f["sources"])),
             ("documents", f"{f['documents']} in {f['files']} files, {f['chunks']} chunks"),
-            ("model", f"{f['model']} ({f['model_checksum'][:12]}), questions by {f['query_engine']}"),
+            ("model", f"{f['model']} ({f['model_checksum'][:12]}), questions by {f['query_engine']}{why}"),
+            ("search", _SEARCH[f["search_engine"]]),
             ("made", f"{made:%Y-%m-%d %H:%M} UTC ({age}) with qa {f['qa']}, chromadb {f['chromadb']}"),
             ("size", f"{self.size / 1e6:.1f} MB, cache {self.cache_size / 1e6:.1f} MB"),
             ("changed since", ", ".join(self.stale) if self.stale else "no file"),
@@ -162,10 +172,12 @@ def status_of(generation: Generation, *, every_file: bool) -> Status:
     stale = tuple(r.source for r in records if r.status is FileStatus.INDEXED and _is_stale(r))
     size = sum(part.size for part in generation.manifest.parts.values())
     cache = generation.index / "cache.db"
+    card = read_card(encoder_folder(generation.index, generation.manifest.model_checksum))
     return Status(
         generation,
         tuple(records) if every_file else (),
         stale,
         size,
         cache.stat().st_size if cache.is_file() else 0,
+        card.reason if card else "the encoder is missing (run: qa index)",
     )

@@ -160,7 +160,7 @@ def test_source_with_its_own_qa_toml_is_read_by_it(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("exclud = []", "did you mean exclude?"),
-        ("zzz = 1", "known keys: encoding, exclude, index,"),
+        ("zzz = 1", "known keys: encoding, engine, exclude, index,"),
         ("[qa]\nindex = 'x'", "unknown key 'qa'"),
         ("index = 3", "index must be a string"),
         ("model = true", "model must be a string"),
@@ -217,3 +217,16 @@ def test_shipped_corpus_has_documents_and_their_references() -> None:
 
     assert (corpus / "references.json").is_file()
     assert len(list(corpus.glob("*.md"))) >= 16
+
+
+def test_engine_is_one_of_three_and_the_variable_wins(tmp_path: Path) -> None:
+    write_config(tmp_path, 'engine = "chroma"')
+
+    assert load_settings(tmp_path, {}).engine == "chroma"
+    assert load_settings(tmp_path, {"QA_ENGINE": "exact"}).engine == "exact"
+    assert Settings().engine == "auto"
+    with pytest.raises(ConfigError, match="QA_ENGINE must be one of auto, exact, chroma, not 'hnsw'"):
+        load_settings(tmp_path, {"QA_ENGINE": "hnsw"})
+    write_config(tmp_path, 'engine = "faiss"')
+    with pytest.raises(ConfigError, match="engine must be one of auto, exact, chroma, not 'faiss'"):
+        load_settings(tmp_path, {})

@@ -37,6 +37,7 @@ from qa.generation import Generation
 from qa.indexer import build_index
 from qa.models import ModelFolder, find_model
 from qa.retriever import Retriever
+from qa.viewer import status_of
 
 pytestmark = pytest.mark.model
 
@@ -169,6 +170,31 @@ def test_any_pooling_agrees_with_sentence_transformers(
     assert difference(passages, embedder.encode_passages(TEXTS)) < 1e-5
     assert np.linalg.norm(queries, axis=1) == pytest.approx(1, abs=1e-5)
     assert (difference(queries, passages) > 0.01) == bool(prompts)
+
+
+@pytest.mark.parametrize(
+    ("mode", "prompts"),
+    [
+        ("mean", {"query": "query: ", "document": "passage: "}),  # E5
+        ("cls", {"query": "Represent this sentence for searching relevant passages: "}),  # BGE: none for passages
+    ],
+)
+@pytest.mark.parametrize("dimension", [None, 8])
+def test_prompts_and_a_shortened_vector_are_those_of_sentence_transformers(
+    tmp_path: Path, mode: str, prompts: dict[str, str], dimension: int | None
+) -> None:
+    folder = build(tmp_path / "model", pooling(mode), modules().Normalize(), prompts=prompts, truncate_dim=dimension)
+    embedder = embedder_of(folder)
+
+    card = embedder.write_encoder(tmp_path / "encoder")
+
+    encoder = QueryEncoder(tmp_path / "encoder")
+    queries, passages = encoder.encode_queries(TEXTS), encoder.encode_passages(TEXTS)
+    assert (card.reason, card.dimension, queries.shape[1]) == ("", dimension or 32, dimension or 32)
+    assert difference(queries, embedder.encode_queries(TEXTS)) < 1e-5
+    assert difference(passages, embedder.encode_passages(TEXTS)) < 1e-5
+    assert difference(queries, passages) > 0.01
+    assert np.linalg.norm(queries, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -367,6 +393,8 @@ def test_index_of_a_model_without_encoder_is_searched_all_the_same(tmp_path: Pat
         assert found.hits[0].passage.body.startswith("A detainer")
         assert found.question.corrections == ()  # "parts" is near, but the model has "paris"
         assert retriever.search('"no such words"').hits == ()
+        rows = dict(status_of(generation, every_file=False).rows())
+        assert "questions by sentence-transformers (its vectors differ from sentence-transformers by " in rows["model"]
 
 
 def test_encoder_is_written_once(plain: Path, tmp_path: Path) -> None:

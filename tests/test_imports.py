@@ -15,9 +15,9 @@ HEAVY = {"torch", "transformers", "sentence_transformers", "chromadb"}
 SLOW = {"numpy", "onnxruntime", "tokenizers", "sqlite3", "yaml", "nupunkt"}
 _PROGRAM = """
 import json, sys
-from qa.cli import main
+from qa.start import main
 try:
-    main(sys.argv[1:])
+    main()
 except SystemExit:
     pass
 sys.stderr.write("\\nMODULES " + json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
@@ -56,6 +56,15 @@ def test_reading_the_index_imports_no_heavy_library(argv: tuple[str, ...], shipp
     loaded = modules_after(*argv, "--index", str(shipped_index))
 
     assert loaded & HEAVY == set()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("argv", [("ask", "What is a detainer?", "--json"), ("search", "detainer", "--json")])
+def test_plain_question_loads_no_option_parser_and_no_indexer(argv: tuple[str, ...], shipped_index: Path) -> None:
+    loaded = modules_after(*argv, "--index", str(shipped_index))
+
+    assert {"onnxruntime", "numpy"} <= loaded
+    assert loaded & {"typer", "pydantic", "rich", "yaml", "nupunkt", "filelock", "markdown_it"} == set()
 
 
 @pytest.mark.model

@@ -17,6 +17,7 @@ LAYERS: list[set[str]] = [
     | {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
     {"faq_seal"}
     | {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
+    {"approximate"},
     {
         "completion",
         "planner",
@@ -38,15 +39,18 @@ LAYERS: list[set[str]] = [
     {"reader_choice"},
     {"answerer", "linear"},
     {"render"},
+    {"batch"},
     {"evaluation"},
     {"calibrating", "comparison", "evaluation_plot"},
     {"evaluation_report"},
-    {"options", "chat", "report", "faq", "faq_escape"},
+    {"opening", "quick"},
+    {"asking", "options", "chat", "report", "faq", "faq_escape"},
     {"faq_jobs", "faq_render"},
     {"faq_docx", "faq_pdf"},
     {"faq_files", "suggest"},
     {"reading_commands", "index_commands", "eval_commands", "calibrate_commands", "chat_command", "faq_commands"},
     {"cli"},
+    {"start"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

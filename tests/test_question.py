@@ -217,3 +217,46 @@ def test_what_stands_in_quotation_marks_is_a_phrase(
     stop_words_dropped = tuple(tuple(t for t in phrase if t != "out") for phrase in phrases)
 
     assert analyse(question, passages).phrases == stop_words_dropped
+
+
+IDENTIFIERS = (
+    "Section 287(g) and 8 CFR 287.7 matter to the sheriff.",
+    "The petition No. 11-182 was filed in 2011; 1,595 pages came of No. 11-1820.",
+    "Fingerprinting costs 15,000 dollars; fingerprints are kept under § 1357(g).",
+)
+
+
+@pytest.fixture(scope="module")
+def identifiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passages]:
+    found = open_passages(tmp_path_factory.mktemp("identifiers") / "passages.db", *IDENTIFIERS)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "expanded"),
+    [
+        ("what is 287", {"287g", "287_7"}),
+        ("what is No. 11-18", {"11_182", "11_1820"}),
+        ("what is No. 11-182", set()),
+        ("what is 1357", {"1357g"}),
+        ("15 pages", set()),  # 15,000 goes on with a digit: another number
+        ("fingerp*", {"fingerprint"}),
+        ("print finger*", {"fingerprint"}),
+        ("11-18* pages", {"11_182", "11_1820"}),
+        ("287(* pages", {"287g", "287_7"}),
+        ("zebra* pages", set()),
+        ("* pages", set()),
+    ],
+)
+def test_beginning_of_an_identifier_finds_what_goes_on_so(
+    identifiers: Passages, question: str, expanded: set[str]
+) -> None:
+    found = analyse(question, identifiers)
+
+    assert set(found.expanded) == expanded
+    assert not found.corrections
+
+
+def test_word_with_a_star_is_not_corrected_but_others_are(identifiers: Passages) -> None:
+    assert analyse("sherif* petitoin", identifiers).corrections == (("petitoin", "petition"),)

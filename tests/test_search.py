@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,43 +14,39 @@ from hypothesis import strategies as st
 from qa import dense, sparse
 from qa.encoder import Vectors
 from qa.errors import IndexDamagedError, QuestionError
-from qa.generation import Generation
+from qa.generation import EXACT_LIMIT, Generation, drop_unused, unused
+from qa.manifest import check_hashes
 from qa.passages import Passages
-from qa.retriever import DEPTH, RRF_K, Retrieval, Retriever, fuse
+from qa.retriever import BM25_WEIGHT, DEPTH, Retrieval, Retriever, fuse
 from qa.schema import Filters
 from qa.terms import stems
 from qa.text import fold
 from tests.handmade import Doc, open_passages
 
-RANKINGS = st.lists(st.lists(st.integers(0, 30), unique=True, max_size=20), max_size=4)
+COSINES = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, width=16), max_size=20)
+MATCHES = st.dictionaries(st.integers(0, 30), st.floats(0, 20, width=16), max_size=20)
 
 
-@given(RANKINGS)
-def test_fusion_is_a_permutation_of_the_union(rankings: list[list[int]]) -> None:
-    fused = fuse(rankings)
+@given(COSINES, MATCHES)
+def test_fusion_has_each_row_once_and_respects_agreement(cosines: dict[int, float], match: dict[int, float]) -> None:
+    fused = fuse(cosines, match, spread=0.1, count=100)
 
-    assert sorted(fused) == sorted({row for ranking in rankings for row in ranking})
-    assert all(0 < score <= len(rankings) / (RRF_K + 1) for score in fused.values())
-
-
-@given(RANKINGS)
-def test_fusion_respects_agreement(rankings: list[list[int]]) -> None:
-    fused = fuse(rankings)
-
-    def always_before(a: int, b: int) -> bool:
-        return all(r.index(a) < r.index(b) for r in rankings if b in r and a in r) and all(
-            a in r for r in rankings if b in r
-        )
-
+    assert fused.keys() == cosines.keys()
     for a in fused:
         for b in fused:
-            if a != b and always_before(a, b):
-                assert fused[a] > fused[b]
+            if cosines[a] >= cosines[b] and match.get(a, 0) >= match.get(b, 0):
+                assert fused[a] >= fused[b]
 
 
-@given(st.permutations(range(8)), st.permutations(range(8)))
-def test_fusion_does_not_depend_on_which_search_comes_first(one: list[int], other: list[int]) -> None:
-    assert fuse([one, other]) == fuse([other, one])
+@given(COSINES, MATCHES)
+def test_fusion_does_not_hang_on_how_widely_a_model_spreads_its_cosines(
+    cosines: dict[int, float], match: dict[int, float]
+) -> None:
+    narrow = {row: cosine / 8 for row, cosine in cosines.items()}
+
+    assert fuse(narrow, match, spread=0.125, count=100) == pytest.approx(
+        fuse(cosines, match, spread=1.0, count=100), abs=1e-5
+    )
 
 
 def unit_vectors(grid: list[list[int]]) -> Vectors:
@@ -158,6 +155,45 @@ def test_term_in_the_text_counts_more_than_in_the_title(passages: Passages) -> N
 )
 def test_terms_of_any_script_are_found_as_they_are_written(passages: Passages, query: str, expected: list[int]) -> None:
     assert rows(passages, query) == expected
+
+
+LAWS = (
+    "Deputies work under 287(g), a part of the Immigration and Nationality Act.",
+    "S-Comm is what some called Secure Communities.",
+    "The U.S. joined; the case was closed.",
+    "They released 1,595 pages to us.",
+    "Arizona v. United States, No. 11-182, was decided in 2012.",
+    "Under 8 U.S.C. § 1357(g) an agreement is in writing.",
+    "Numbers such as 287, 182, 595 and words such as comm mean nothing here.",
+)
+
+
+@pytest.fixture(scope="module")
+def laws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passages]:
+    found = open_passages(tmp_path_factory.mktemp("laws") / "passages.db", *LAWS)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("287(g)", [0]),
+        ("287 (g)", [0]),
+        ("S-Comm", [1]),
+        ("s-comm", [1]),
+        ("U.S.", [2]),
+        ("US", [2]),
+        ("1,595", [3]),
+        ("1595", [3]),
+        ("No. 11-182", [4]),
+        ("§ 1357(g)", [5]),
+        ("section 1357(g)", [5]),
+        ("§", [5]),
+    ],
+)
+def test_name_of_the_law_is_found_whole_and_first(laws: Passages, query: str, expected: list[int]) -> None:
+    assert rows(laws, query)[: len(expected)] == expected
 
 
 def test_phrase_is_required_word_for_word(passages: Passages) -> None:
@@ -293,9 +329,11 @@ def test_ranks_and_scores_tell_how_a_passage_was_found(retriever: Retriever) -> 
     found = retriever.search("Which sheriff was sued over a detainer?", k=400)
 
     near = dense.search(retriever.generation.vectors, found.vector, 400)
+    best = [h.dense for h in found.hits if 0 < h.dense_rank <= DEPTH or 0 < h.sparse_rank <= DEPTH]
+    spread = max(best) - min(best)
+    rarest = np.log(1 + retriever.generation.passages.count)
     for hit in found.hits:
-        reciprocal = [1 / (RRF_K + rank) for rank in (hit.dense_rank, hit.sparse_rank) if rank]
-        assert hit.fused == pytest.approx(sum(reciprocal), abs=1e-6)
+        assert hit.fused == pytest.approx(hit.dense / spread + BM25_WEIGHT * hit.sparse / rarest, abs=1e-5)
         assert (hit.sparse > 0) == (hit.sparse_rank > 0)
         assert hit.dense == dict(near)[hit.passage.row]
     order = [(-hit.fused, hit.passage.chunk_id) for hit in found.hits]
@@ -409,3 +447,57 @@ def test_phrase_and_filter_hold_together(retriever: Retriever) -> None:
 
     assert found.hits
     assert {hit.passage.topic for hit in found.hits} == {"timeline"}
+
+
+QUESTIONS = ("What is a detainer?", "Who rescinded the MOAs?", "287(g)", 'opt out of "Secure Communities"', "zebra")
+NARROWED = (
+    Filters(),
+    Filters(topics=("timeline",)),
+    Filters(kinds=("court",)),
+    Filters(topics=("litigation", "statistics"), kinds=("government",), sources=("*o*",)),
+)
+
+
+@pytest.mark.model
+def test_chroma_gives_the_hits_of_exact_search(shipped_index: Path) -> None:
+    with Generation(shipped_index, engine="chroma") as asked, Generation(shipped_index, engine="exact") as plain:
+        approximate, exact = Retriever(asked), Retriever(plain)
+        for filters in NARROWED:
+            for question in QUESTIONS:
+                for k in (3, 150):
+                    one = approximate.search(question, k=k, filters=filters).hits
+                    assert one == exact.search(question, k=k, filters=filters).hits
+                    assert one
+        copies = [p.name for p in shipped_index.iterdir() if p.name.startswith("reading-")]
+        assert len(copies) == 1
+        assert set(copies) & {p.name for p in unused(shipped_index)} == set()
+    assert not [p for p in shipped_index.iterdir() if p.name.startswith("reading-")]
+
+
+@pytest.mark.model
+def test_question_by_chroma_leaves_the_generation_as_it_was(shipped_index: Path) -> None:
+    with Generation(shipped_index, engine="chroma") as generation:
+        Retriever(generation).search("detainer")
+
+        check_hashes(generation.folder, generation.manifest)
+
+
+def test_copy_of_a_killed_reader_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "reading-abc" / "chroma").mkdir(parents=True)
+    (tmp_path / "reading-abc" / "IN_USE").touch()
+
+    drop_unused(tmp_path)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("chunks", "engine"), [(EXACT_LIMIT, "exact"), (EXACT_LIMIT + 1, "chroma")])
+def test_engine_follows_the_size_of_the_index_unless_it_is_chosen(
+    shipped_index: Path, chunks: int, engine: str
+) -> None:
+    for asked, expected in (("auto", engine), ("exact", "exact"), ("chroma", "chroma")):
+        with Generation(shipped_index, engine=asked) as generation:
+            generation.manifest = replace(generation.manifest, chunks=chunks)
+
+            assert generation.dense_engine == expected
