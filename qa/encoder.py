@@ -114,7 +114,7 @@ class QueryEncoder:
         self.threads = threads
         card = read_card(folder)
         if card is None:
-            raise IndexDamagedError(f"the query encoder in {folder} is missing or cut short", fix=_REBUILD)
+            raise IndexDamagedError(f"the query encoder in {folder} is missing or damaged", fix=_REBUILD)
         if card.reason:
             raise ModelError(f"{card.model} has no ONNX encoder: {card.reason}", fix=_REBUILD)
         self.card = card

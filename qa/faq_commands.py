@@ -76,7 +76,7 @@ def faq(
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Answer a list of questions and make one page of it, each sentence quoted and cited.
+    """Answer a list of questions on one page, quoted and cited.
 
     Examples:
 
@@ -118,12 +118,12 @@ def faq(
 
 
 def verify(
-    pages: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pages that qa faq made, in any format.")],
+    pages: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pages that qa faq made, in any format.")],
     index: IndexOption = None,
     template: TemplateOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare each quote of a page with its source as it is now, and the page with what it was made as.
+    """Check each quote of a page, and that nobody edited it.
 
     Exits with 1 when a quote does not stand at its place or the page was altered, and names each.
 

@@ -59,7 +59,7 @@ def ask(
 
       echo "What is a detainer?" | qa ask - --json
 
-      echo '{"id": 1, "question": "What is a detainer?", "topic": "detainers"}' | qa ask --batch -
+      qa ask --batch questions.jsonl > answers.jsonl
     """
     code = run_ask(
         question,

@@ -435,7 +435,7 @@ def test_encoder_that_is_not_whole_is_none(written: Path, name: str, damage: str
         (written / name).write_bytes(data[:-1] if damage == "cut" else data + b"\0")
 
     assert read_card(written) is None
-    with pytest.raises(IndexDamagedError, match="missing or cut short") as caught:
+    with pytest.raises(IndexDamagedError, match="missing or damaged") as caught:
         QueryEncoder(written)
     assert caught.value.fix == "run: qa index"
 
@@ -455,9 +455,10 @@ def test_card_of_a_newer_program_is_no_encoder(written: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [MODEL_FILE, TOKENIZER_FILE])
-def test_damage_that_keeps_the_size_is_told_with_what_to_delete(written: Path, name: str) -> None:
-    size = (written / name).stat().st_size
-    (written / name).write_bytes(b"\xff" * size)
+def test_damage_that_keeps_size_and_time_is_told_with_what_to_delete(written: Path, name: str) -> None:
+    before = (written / name).stat()
+    (written / name).write_bytes(b"\xff" * before.st_size)
+    os.utime(written / name, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     with pytest.raises(IndexDamagedError, match="is damaged") as caught:
         QueryEncoder(written).encode_queries(["x"])
