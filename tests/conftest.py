@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,11 @@ from qa.indexer import Report, build_index
 
 # Set before anything imports torch or chromadb, as a user's shell would not.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+# A shell starts its background jobs with interrupts ignored, and what the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class SocketBlockedError(AssertionError):

@@ -113,8 +113,10 @@ class Typist:
 
     def interrupt_until(self, text: str) -> None:
         """Send Ctrl-C's signal until ``text`` is shown: one that comes while a character is read waits for the next."""
+        until = time.monotonic() + PATIENCE_S
         self.process.send_signal(signal.SIGINT)
         while text not in self.seen:
+            assert time.monotonic() < until, f"{text!r} never came after {self.seen!r}"
             ready, _, _ = select.select([self.master], [], [], 2.0)
             if ready:
                 self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
