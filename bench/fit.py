@@ -3,7 +3,7 @@
 DIR is an index of the shipped corpus (``qa index corpus --index DIR``). The questions are the golden ones of
 split ``dev``, without those that share a fact with a question of split ``test``. How sentences are ranked is not
 fitted here: these weights were chosen by tenfold cross-validation of a conditional logit model on the same
-questions and rounded (bench/README.md).
+questions and rounded.
 """
 
 from __future__ import annotations
