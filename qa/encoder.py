@@ -106,6 +106,23 @@ def load_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
+def open_session(path: Path, *, threads: int) -> InferenceSession:
+    """Load an ONNX model that was optimised when it was written. Raises ModelError."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    # Optimising again, or packing the weights again, costs 0.3 s a start.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class of its own for every failure
+        raise ModelError(f"{path} is no ONNX model: {error}", fix="pip install --force-reinstall qa") from error
+
+
 class QueryEncoder:
     """Embeds texts with the ONNX model of one encoder folder."""
 
@@ -131,18 +148,9 @@ class QueryEncoder:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        # The file was optimised when it was written; packing the weights again costs 0.3 s a start.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.add_session_config_entry("session.disable_prepacking", "1")
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            return ort.InferenceSession(str(self.folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a class of its own for every failure
+            return open_session(self.folder / MODEL_FILE, threads=self.threads)
+        except ModelError as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> IndexDamagedError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from qa.encoder import Vectors, load_tokenizer
+from qa.encoder import Vectors, load_tokenizer, open_session
 from qa.errors import ModelError
 from qa.models import packaged_model
 from qa.schema import Range
@@ -84,15 +84,7 @@ class Reader:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        # Optimised when it was exported.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.add_session_config_entry("session.disable_prepacking", "1")
-        options.intra_op_num_threads = self.threads
-        options.log_severity_level = 3
-        return ort.InferenceSession(str(self.folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
+        return open_session(self.folder / MODEL_FILE, threads=self.threads)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

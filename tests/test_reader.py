@@ -90,6 +90,16 @@ def test_the_card_has_the_checksum_of_the_weights() -> None:
     assert (SHIPPED / MODEL_FILE).stat().st_size <= 45 * 10**6
 
 
+@pytest.mark.model
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    (tmp_path / CARD_FILE).write_bytes((SHIPPED / CARD_FILE).read_bytes())
+    (tmp_path / MODEL_FILE).write_bytes(b"\xff" * 1000)
+
+    with pytest.raises(ModelError, match=MODEL_FILE) as caught:
+        Reader(tmp_path).read("Who?", ["Nobody."])
+    assert caught.value.fix == "pip install --force-reinstall qa"
+
+
 def test_a_lost_card_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=str(tmp_path)):
         Reader(tmp_path).read("Who?", ["Nobody."])
