@@ -65,6 +65,17 @@ def quiet_libraries() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def loading(what: str, *, fix: str) -> Iterator[None]:
+    """Keep the libraries quiet over ``what`` and turn whatever they raise into a ModelError."""
+    with quiet_libraries():
+        try:
+            yield
+        except Exception as error:  # four libraries read a model's folder, each with exceptions of its own
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(f"{what} cannot be loaded: {reason}", fix=fix) from error
+
+
 class Embedder:
     """Embeds passages with one model; satisfies the chunker's TokenCounter."""
 
@@ -78,15 +89,9 @@ class Embedder:
         os.environ["HF_HUB_OFFLINE"] = "1"
         with quiet_libraries():
             from sentence_transformers import SentenceTransformer
-
-            try:
-                transformer = SentenceTransformer(str(self.model.path), device="cpu", local_files_only=True)
-            except Exception as error:  # four libraries read the folder, each with exceptions of its own
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ModelError(
-                    f"the model {self.model.name} cannot be loaded: {reason}",
-                    fix="name another with --model, or save this one again with sentence-transformers",
-                ) from error
+        fix = "name another with --model, or save this one again with sentence-transformers"
+        with loading(f"the model {self.model.name}", fix=fix):
+            transformer = SentenceTransformer(str(self.model.path), device="cpu", local_files_only=True)
         transformer.eval()
         return transformer
 

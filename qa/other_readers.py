@@ -6,8 +6,7 @@ torch, transformers and sentence-transformers are imported when such a reader fi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa.config import home_expanded
-from qa.embedder import quiet_libraries
+from qa.embedder import loading
 from qa.errors import ModelError
 from qa.models import find_model
 from qa.reader import Reading
@@ -47,16 +46,6 @@ class NoReader:
         return [_spanless(0.0) for _ in passages]
 
 
-@contextmanager
-def _loading(folder: Path) -> Iterator[None]:
-    """Turn whatever the libraries raise over a folder into a ModelError."""
-    try:
-        yield
-    except Exception as error:  # four libraries read the folder, each with exceptions of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"the reader in {folder} cannot be loaded: {reason}", fix=_ANOTHER) from error
-
-
 class SpanReader:
     """Reads with a transformers model that marks the start and the end of an answer."""
 
@@ -65,7 +54,7 @@ class SpanReader:
 
     @cached_property
     def _parts(self) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-        with quiet_libraries(), _loading(self.folder):
+        with loading(f"the reader in {self.folder}", fix=_ANOTHER):
             from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
             tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
@@ -122,7 +111,7 @@ class PairReader:
 
     @cached_property
     def _model(self) -> CrossEncoder:
-        with quiet_libraries(), _loading(self.folder):
+        with loading(f"the reader in {self.folder}", fix=_ANOTHER):
             from sentence_transformers import CrossEncoder
 
             model = CrossEncoder(str(self.folder), device="cpu", local_files_only=True)
