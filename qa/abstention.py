@@ -106,16 +106,17 @@ def calibration_of(index: Path, model: str, reader: str = SHIPPED_READER) -> tup
     since; else what was fitted on the questions that come with qa. Raises ModelError for a broken file.
     """
     shipped = shipped_calibration(reader)
-    # Another reader's own scores rank the sentences, as the shipped one's do.
-    ranking = shipped_calibration().ranking if reader != NO_READER else shipped.ranking
-    shipped = replace(shipped, ranking=ranking)
+    is_foreign = reader not in (SHIPPED_READER, NO_READER)
+    if is_foreign:
+        # Another reader's own scores rank the sentences, as the shipped one's do.
+        shipped = replace(shipped, ranking=shipped_calibration().ranking)
     path, note = index / CALIBRATION_NAME, ""
     if path.exists():
         own = load_calibration(path)
-        if (own.model, own.reader, own.ranking) == (model, reader, ranking):
+        if (own.model, own.reader, own.ranking) == (model, reader, shipped.ranking):
             return own, ""
         note = f"{path} was fitted for another model or reader and is not used; run: qa calibrate QUESTIONS"
-    elif reader not in (SHIPPED_READER, NO_READER):
+    elif is_foreign:
         note = f"with the reader {reader} the confidence comes from retrieval alone; run: qa calibrate QUESTIONS"
     return shipped, note
 

@@ -76,7 +76,7 @@ class Answerer:
         scored = score(question, found, self.reader, self.calibration.ranking)
         decision = verdict(_evidence(scored), self.calibration, risk=risk)
         citer = Citer(self.passages)
-        notes = [self.note, *(f'"{typed}" was read as "{read}"' for typed, read in question.corrections)]
+        notes = [self.note, *question.notes]
         chosen = choose(scored, question, self._by_part(question, found)) if decision.answered else []
         chosen, conflict = with_conflict(chosen, scored, question.kind)
         quotes = _quotes(chosen, citer)

@@ -94,7 +94,7 @@ def run_search(
     text = check(question_from(query))
     with open_index(index, quiet=quiet) as generation:
         found = Retriever(generation).search(text, k=k, filters=filters_of(topic, kind, source))
-        notes = [f'"{typed}" was read as "{read}"' for typed, read in found.question.corrections]
+        notes = found.question.notes
         if json_:
             from qa import output
 

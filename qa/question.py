@@ -41,6 +41,11 @@ class Question:
     phrases: tuple[tuple[str, ...], ...]
     corrections: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the question was read: a line for each correction."""
+        return tuple(f'"{typed}" was read as "{read}"' for typed, read in self.corrections)
+
 
 def check(text: str) -> str:
     """Return the question with blanks squeezed. Raises QuestionError when it cannot be searched for."""
