@@ -26,7 +26,6 @@ from typing import Any
 
 from bench.environment import environment
 from bench.sets import SETS, SetQuestion, index_of, load_questions, set_folders
-from qa.abstention import DEFAULT_RISK
 from qa.answerer import Answerer
 from qa.evaluation import Evaluator, is_right, marked_words
 from qa.generation import Generation
@@ -35,7 +34,7 @@ from qa.judging import holds_passage, token_f1
 from qa.metrics import Figure, Outcome, figures, mean_figure
 from qa.reader_choice import choose_reader
 from qa.retriever import Retriever
-from qa.schema import Answer
+from qa.schema import DEFAULT_RISK, Answer
 
 _CHOICE = 8
 _OF_RUN = ("abstention-auroc", "coverage", "wrong", "risk", "aurc", "ece", "seconds")

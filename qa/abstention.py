@@ -12,10 +12,8 @@ from pathlib import Path
 
 from qa.errors import ModelError, UsageError
 from qa.other_readers import NO_READER
-from qa.schema import Verdict
+from qa.schema import DEFAULT_RISK, Verdict
 
-# At most one question in ten gets a wrong answer.
-DEFAULT_RISK = 0.1
 CALIBRATION_NAME = "calibration.json"
 SHIPPED_READER = "shipped"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from qa.abstention import DEFAULT_RISK, calibration_of, verdict
+from qa.abstention import calibration_of, verdict
 from qa.citations import Citer
 from qa.conflicts import told, with_conflict
 from qa.encoder import Vectors
@@ -17,7 +17,7 @@ from qa.question import Question
 from qa.question_parts import parts_of
 from qa.reader_choice import ReaderChoice, shipped_reader
 from qa.retriever import Retrieval, Retriever
-from qa.schema import Answer, Filters, Quote
+from qa.schema import DEFAULT_RISK, Answer, Filters, Quote
 from qa.selection import Scored, choose, closest, score
 
 # How many of the best passages the reader reads.

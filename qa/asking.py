@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import UsageError
 from qa.opening import binary_stdin, err, filters_of, open_index, out, print_json, question_from, reader_for
+from qa.schema import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from qa.schema import Filters
@@ -39,7 +40,7 @@ def run_ask(
     explain: bool = False,
     exit_status: bool = False,
     reader: str = "",
-    risk: float = 0.1,
+    risk: float = DEFAULT_RISK,
     batch: str = "",
     json_: bool = False,
     plain: bool = False,

@@ -34,11 +34,12 @@ def calibrate(
     100 questions and more, a third of them without an answer, are a good number.
     """
     from qa import output
-    from qa.abstention import CALIBRATION_NAME, DEFAULT_RISK
+    from qa.abstention import CALIBRATION_NAME
     from qa.answerer import Answerer
     from qa.calibrating import fit, observe, save
     from qa.gold import of_split, read_questions
     from qa.render import ProgressWatcher
+    from qa.schema import DEFAULT_RISK
 
     choice = reader_for(reader, quiet=quiet)
     asked = of_split(read_questions(questions), split, questions)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qa import render
-from qa.abstention import DEFAULT_RISK
 from qa.answerer import Answerer
 from qa.errors import QaError, UsageError
 from qa.followup import Turn, resolve
 from qa.generation import Generation
 from qa.question import check
 from qa.reader_choice import ReaderChoice
-from qa.schema import Answer, Citation, Filters
+from qa.schema import DEFAULT_RISK, Answer, Citation, Filters
 from qa.screen import Screen
 from qa.shown import answering
 from qa.viewer import documents, view

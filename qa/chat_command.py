@@ -26,6 +26,7 @@ from qa.options import (
     out,
     reader_for,
 )
+from qa.schema import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from qa.chat import Chat
@@ -110,7 +111,7 @@ def chat(
     kind: KindOption = None,
     source: SourceOption = None,
     reader: ReaderOption = "",
-    risk: RiskOption = 0.1,
+    risk: RiskOption = DEFAULT_RISK,
     no_history: Annotated[
         bool, typer.Option("--no-history", help="Neither read nor keep the questions of this conversation.")
     ] = False,

@@ -20,6 +20,7 @@ from qa.options import (
     print_json,
     reader_for,
 )
+from qa.schema import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def eval_command(
     ] = None,
     split: Annotated[str, typer.Option("--split", metavar="SPLIT", help="Only the questions of this split.")] = "",
     k: Annotated[int, typer.Option("-k", metavar="N", min=10, max=100, help="How many passages to consider.")] = 10,
-    risk: RiskOption = 0.1,
+    risk: RiskOption = DEFAULT_RISK,
     reader: ReaderOption = "",
     compare: Annotated[
         Path | None, typer.Option("--compare", metavar="RUN", help="What --json printed earlier: say what changed.")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from qa.abstention import DEFAULT_RISK
 from qa.answerer import Answerer
 from qa.errors import LoadError, ModelError, QuestionError
 from qa.gold import GoldenQuestion
@@ -18,7 +17,7 @@ from qa.loader import loader_of, parse, read_bytes
 from qa.metrics import Outcome
 from qa.passages import Passages
 from qa.relevance import Relevant, relevant
-from qa.schema import Answer, Quote, Verdict
+from qa.schema import DEFAULT_RISK, Answer, Quote, Verdict
 
 _CUTS = (1, 5, 10)
 

@@ -23,6 +23,7 @@ from qa.options import (
     out,
     print_json,
 )
+from qa.schema import DEFAULT_RISK
 
 
 def ask(
@@ -39,7 +40,7 @@ def ask(
     source: SourceOption = None,
     reader: ReaderOption = "",
     explain: Annotated[bool, typer.Option("--explain", help="Show every candidate with its scores, and why.")] = False,
-    risk: RiskOption = 0.1,
+    risk: RiskOption = DEFAULT_RISK,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit with 3 when there is no answer.")] = False,
     batch: Annotated[
         str,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# At most one question in ten gets a wrong answer.
+DEFAULT_RISK = 0.1
+
 
 class BlockKind(StrEnum):
     """What a block of a document is. Headings give context and are never passages."""
