@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, err, open_index, out, print_json, reader_for
+from qa.opening import err, open_index, out, print_json, reader_for
+from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption
 
 
 def calibrate(

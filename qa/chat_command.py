@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qa.opening import err, filters_of, open_index, out, reader_for
 from qa.options import (
     IndexOption,
     KindOption,
@@ -20,11 +21,6 @@ from qa.options import (
     RiskOption,
     SourceOption,
     TopicOption,
-    err,
-    filters_of,
-    open_index,
-    out,
-    reader_for,
 )
 from qa.schema import DEFAULT_RISK
 

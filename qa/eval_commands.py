@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import (
-    IndexOption,
-    JsonOption,
-    QuietOption,
-    ReaderOption,
-    RiskOption,
-    err,
-    open_index,
-    out,
-    print_json,
-    reader_for,
-)
+from qa.opening import err, open_index, out, print_json, reader_for
+from qa.options import IndexOption, JsonOption, QuietOption, ReaderOption, RiskOption
 from qa.schema import DEFAULT_RISK
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import IndexOption, QuietOption, err, open_index, out
+from qa.opening import err, open_index, out
+from qa.options import IndexOption, QuietOption
 
 if TYPE_CHECKING:
     from qa.faq_page import Page

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.errors import UsageError
-from qa.options import (
-    IndexOption,
-    JsonOption,
-    PlainOption,
-    QuietOption,
-    err,
-    index_named,
-    out,
-    print_json,
-    run_index,
-    settings_for,
-)
+from qa.opening import err, index_named, out, print_json, run_index, settings_for
+from qa.options import IndexOption, JsonOption, PlainOption, QuietOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the commands share: their options, their streams, the index that they open."""
+"""The options that several commands have."""
 
 from __future__ import annotations
 
@@ -8,42 +8,6 @@ from typing import Annotated
 import typer
 
 from qa import completion
-from qa.opening import (
-    binary_stdin,
-    err,
-    filters_of,
-    index_named,
-    open_index,
-    out,
-    print_json,
-    question_from,
-    reader_for,
-    run_index,
-    settings_for,
-)
-
-__all__ = [
-    "IndexOption",
-    "JsonOption",
-    "KindOption",
-    "PlainOption",
-    "QuietOption",
-    "ReaderOption",
-    "RiskOption",
-    "SourceOption",
-    "TopicOption",
-    "binary_stdin",
-    "err",
-    "filters_of",
-    "index_named",
-    "open_index",
-    "out",
-    "print_json",
-    "question_from",
-    "reader_for",
-    "run_index",
-    "settings_for",
-]
 
 IndexOption = Annotated[
     Path | None,

@@ -8,6 +8,7 @@ import typer
 
 from qa import completion
 from qa.asking import run_ask, run_search
+from qa.opening import err, open_index, out, print_json
 from qa.options import (
     IndexOption,
     JsonOption,
@@ -18,10 +19,6 @@ from qa.options import (
     RiskOption,
     SourceOption,
     TopicOption,
-    err,
-    open_index,
-    out,
-    print_json,
 )
 from qa.schema import DEFAULT_RISK
 
