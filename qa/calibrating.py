@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 
 from qa.abstention import SHIPPED_READER, Calibration, dump_calibration
 from qa.answerer import Answerer
-from qa.errors import QuestionError, StorageError, UsageError
+from qa.errors import QuestionError, UsageError
 from qa.evaluation import is_right
 from qa.gold import GoldenQuestion
 from qa.other_readers import NO_READER
+from qa.parts import replace_whole
 
 # What is weighed. Names, years and figures that the sentence lacks, its lead over the next and the kind of the
 # marked words were tried beside it and told nothing more in cross-validation.
@@ -57,16 +57,7 @@ def observe(
 
 def save(calibration: Calibration, path: Path) -> None:
     """Write a calibration in one step. Raises StorageError."""
-    scratch = path.with_name(f".{path.name}.new")
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(dump_calibration(calibration))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {error.strerror}", fix=f"make {path.parent} writable") from error
+    replace_whole(path, dump_calibration(calibration).encode("utf-8"), fix=f"make {path.parent} writable")
 
 
 def fit(

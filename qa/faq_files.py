@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from qa.errors import SourceError, StorageError, UsageError
 from qa.faq_page import Page, digest
 from qa.faq_render import OWN_TEMPLATE, render_json, render_text, template_text
 from qa.faq_seal import ENDINGS, FORMATS, SealedPage, no_page, unseal_text
+from qa.parts import replace_whole
 
 _TEXT = ("md", "html", "rst")
 
@@ -43,14 +43,12 @@ def page_bytes(page: Page, format_: str, *, template: Path | None = None, fonts:
 
 def write_page(path: Path, data: bytes) -> None:
     """Replace a file by a page in one step: a reader finds the old page or the new one."""
-    draft = path.with_name(f".{path.name}.new")
+    fix = "write the page elsewhere: -o FILE"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(data)
-        os.replace(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path}: {error.strerror}", fix="write the page elsewhere: -o FILE") from error
+        raise StorageError(f"cannot write {path}: {error.strerror}", fix=fix) from error
+    replace_whole(path, data, fix=fix)
 
 
 def open_page(path: Path, format_: str = "") -> SealedPage:

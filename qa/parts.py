@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from qa.errors import StorageError
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_whole(path: Path, data: bytes, *, fix: str) -> None:
+    """Replace a file in one step, through to the disk: a reader finds the old one or the new. Raises StorageError."""
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise StorageError(f"cannot write {path}: {error.strerror}", fix=fix) from error
 
 
 @dataclass(frozen=True, slots=True)

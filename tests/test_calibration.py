@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.abstention import CALIBRATION_NAME, Calibration, calibration_of, dump_calibration, shipped_calibration, verdict
-from qa.calibrating import Observation, fit
-from qa.errors import ModelError, UsageError
+from qa.calibrating import Observation, fit, save
+from qa.errors import ModelError, StorageError, UsageError
 from tests.conftest import MakeIndex, RunCli
 
 GOLDEN = Path(__file__).parent / "golden" / "questions.jsonl"
@@ -95,6 +95,15 @@ def test_a_calibration_for_another_model_is_not_used_and_said(tmp_path: Path) ->
 
     assert used == shipped_calibration()
     assert "qa calibrate" in note
+
+
+@pytest.mark.parametrize("parent", ["missing", "file"])
+def test_a_calibration_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, parent: str) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    with pytest.raises(StorageError, match="cannot write"):
+        save(shipped_calibration(), tmp_path / parent / "mine.json")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("reader", ["none", "someones-model"])
