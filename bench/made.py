@@ -26,7 +26,8 @@ def make_shipped(folder: Path) -> Path:
     return folder
 
 
-def _vocabulary() -> list[str]:
+def vocabulary() -> list[str]:
+    """Return the words of the shipped corpus, sorted."""
     text = " ".join(p.read_text(encoding="utf-8") for p in sorted(shipped_corpus().glob("*.md")))
     return sorted(set(re.findall(r"[a-z]{3,12}", text)))
 
@@ -34,7 +35,7 @@ def _vocabulary() -> list[str]:
 def write_documents(folder: Path, chunks: int, *, first: int = 0) -> None:
     """Write made-up documents of some ten chunks each: words of the corpus, and names that are nobody's."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = _vocabulary()
+    vocabulary = vocabulary()
     for number in range(first, first + -(-chunks // PARAGRAPHS)):
         rng = random.Random(number)
         names = ["".join(rng.choices("bdfgklmnprstvz", k=1) + rng.choices("aeiou", k=1)) * 2 for _ in range(3)]

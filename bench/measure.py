@@ -29,7 +29,7 @@ class Cost:
         return {"wall": self.wall_s / other.wall_s, "cpu": self.cpu_s / other.cpu_s}
 
 
-class _PeakWatcher(threading.Thread):
+class PeakWatcher(threading.Thread):
     """Reads the peak memory of a process until it ends: mapped files that it touched are included.
 
     What wait4 tells is no use here: at its start a process is charged with the memory of the one that started it.
@@ -58,7 +58,7 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, out: Path 
     started = time.perf_counter()
     target = out.open("wb") if out else subprocess.DEVNULL
     process = subprocess.Popen(argv, stdout=target, stderr=subprocess.PIPE, env=dict(env or os.environ))
-    peak = _PeakWatcher(process.pid)
+    peak = PeakWatcher(process.pid)
     peak.start()
     said = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)

@@ -31,7 +31,7 @@ from qa.encoder import (
 )
 from qa.errors import ModelError
 from qa.models import ModelFolder
-from qa.parts import measure
+from qa.parts import measure, sync
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -186,8 +186,11 @@ class Embedder:
         draft.mkdir(exist_ok=True)
         try:
             card = self._write_draft(draft)
+            for path in (*draft.iterdir(), draft):
+                sync(path)
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(draft, folder)
+            sync(folder.parent)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return card

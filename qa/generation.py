@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from qa.errors import IndexDamagedError, IndexMissingError
 from qa.locks import hold_shared, is_held
 from qa.manifest import MANIFEST_NAME, Manifest, check_parts, read_manifest
+from qa.parts import sync
 from qa.passages import Passages
 
 if TYPE_CHECKING:
@@ -88,26 +89,16 @@ def number_of(folder: Path) -> int:
     return int(match.group(1)) if match else 0
 
 
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # pragma: no cover - folders cannot be synced there
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def commit(index: Path, folder: Path) -> None:
     """Write a finished generation through to the disk and make it the one in use."""
     for path in sorted(folder.rglob("*"), reverse=True):
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
     draft = index / f"{CURRENT_NAME}.new"
     draft.write_text(folder.name + "\n", encoding="utf-8")
-    _sync(draft)
+    sync(draft)
     os.replace(draft, index / CURRENT_NAME)
-    _sync(index)
+    sync(index)
 
 
 def unused(index: Path) -> list[Path]:

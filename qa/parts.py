@@ -32,6 +32,17 @@ def replace_whole(path: Path, data: bytes, *, fix: str) -> None:
         raise StorageError(f"cannot write {path}: {error.strerror}", fix=fix) from error
 
 
+def sync(path: Path) -> None:
+    """Write a file, or the names in a folder, through to the disk."""
+    if os.name == "nt" and path.is_dir():  # pragma: no cover - folders cannot be synced there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One file as it was written: its size in bytes, its time of change, its SHA-256."""

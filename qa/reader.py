@@ -21,6 +21,7 @@ from qa.encoder import Vectors, load_tokenizer, open_session
 from qa.errors import ModelError
 from qa.models import packaged_model
 from qa.schema import Range
+from qa.threads import run_each, usable_cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,7 +33,6 @@ CARD_FILE = "reader.json"
 _TABLE = "embeddings.word_embeddings.weight"
 _MAX_QUESTION = 64
 _MAX_SPAN_TOKENS = 30
-_BATCH = 4
 _CLS, _SEP = 101, 102
 
 
@@ -68,9 +68,10 @@ class Reading:
 class Reader:
     """Reads passages with the shipped model."""
 
-    def __init__(self, folder: Path = SHIPPED, *, threads: int = 1) -> None:
+    def __init__(self, folder: Path = SHIPPED, *, workers: int = 0) -> None:
+        """``workers`` is how many passages are read at once: 0 for as many as there are cores."""
         self.folder = folder
-        self.threads = threads
+        self.workers = workers or usable_cores()
 
     @cached_property
     def _card(self) -> dict[str, int | str | float]:
@@ -84,7 +85,7 @@ class Reader:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        return open_session(self.folder / MODEL_FILE, threads=self.threads)
+        return open_session(self.folder / MODEL_FILE)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -100,35 +101,29 @@ class Reader:
         start = 8 + length + entry["data_offsets"][0]
         return np.memmap(path, dtype="<f4", mode="r", offset=start, shape=tuple(entry["shape"]))
 
-    def _run(self, question: list[int], passages: Sequence[Encoding]) -> list[Reading]:
+    def _read(self, question: list[int], passage: Encoding) -> Reading:
         room = int(self._card["max_length"]) - len(question) - 3
-        ids = [[_CLS, *question, _SEP, *p.ids[:room], _SEP] for p in passages]
-        length = max(len(row) for row in ids)
-        padded = np.array([row + [0] * (length - len(row)) for row in ids], dtype=np.int64)
-        mask = np.array([[1] * len(row) + [0] * (length - len(row)) for row in ids], dtype=np.int64)
-        types = np.zeros_like(padded)
+        size = min(len(passage.ids), room)
+        ids = np.array([[_CLS, *question, _SEP, *passage.ids[:size], _SEP]], dtype=np.int64)
+        types = np.zeros_like(ids)
         first = len(question) + 2
         types[:, first:] = 1
-        feeds = {"embeddings": np.asarray(self._table[padded], dtype=np.float32), "mask": mask, "types": types * mask}
+        table = np.asarray(self._table[ids], dtype=np.float32)
+        feeds = {"embeddings": table, "mask": np.ones_like(ids), "types": types}
         start, end, answer = self._session.run(["start", "end", "answer"], feeds)
-        readings = []
-        for i, passage in enumerate(passages):
-            size = len(passage.ids[:room])
-            part = slice(first, first + size)
-            offsets = np.array(passage.offsets[:room], dtype=np.int64).reshape(-1, 2)
-            null = float(start[i, 0] + end[i, 0])
-            readings.append(Reading(start[i, part], end[i, part], offsets, null, float(answer[i])))
-        return readings
+        part = slice(first, first + size)
+        offsets = np.array(passage.offsets[:size], dtype=np.int64).reshape(-1, 2)
+        return Reading(start[0, part], end[0, part], offsets, float(start[0, 0] + end[0, 0]), float(answer[0]))
 
     def read(self, question: str, passages: Sequence[str]) -> list[Reading]:
-        """Return a reading of each passage, in their order; what exceeds the window is not read."""
+        """Return a reading of each passage, in their order; what exceeds the window is not read.
+
+        A passage is read alone, so that its reading has the same bits whatever is read beside it.
+        """
         if not passages:
             return []
         asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:_MAX_QUESTION]
         encoded = self._tokenizer.encode_batch(list(passages), add_special_tokens=False)
-        order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i].ids), i))
-        readings: dict[int, Reading] = {}
-        for at in range(0, len(order), _BATCH):
-            part = order[at : at + _BATCH]
-            readings |= dict(zip(part, self._run(asked, [encoded[i] for i in part]), strict=True))
-        return [readings[i] for i in range(len(passages))]
+        # Loaded here, not by every worker at once.
+        _ = self._card, self._session, self._table
+        return run_each(lambda passage: self._read(asked, passage), encoded, workers=self.workers)

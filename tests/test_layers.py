@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "qa"
 LAYERS: list[set[str]] = [
     {"errors", "schema", "progress", "judging", "metrics", "screen", "followup", "command_help"},
-    {"text", "config", "references", "parts", "gold", "shown", "question_formats", "dates"},
+    {"text", "config", "references", "parts", "gold", "shown", "question_formats", "dates", "threads"},
     {"questions_file", "question_kind", "terms", "markdown", "plaintext", "decoder", "models", "locks"}
     | {"abbreviations", "encoder"},
     {"faq_page"}

@@ -29,7 +29,7 @@ from qa.models import find_model
 from qa.parts import measure
 from qa.planner import Changes
 from qa.progress import SilentWatcher
-from qa.vectors import MAX_DIFF, SMALL_RUN, choose_encoder, sound_card
+from qa.vectors import MAX_DIFF, choose_encoder, sound_card
 from qa.watching import bursts
 from tests.conftest import MakeIndex, RunCli
 
@@ -319,37 +319,45 @@ def test_encoder_whose_bytes_changed_is_not_used(encoder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "count", "is_onnx"),
+    ("changes", "is_onnx"),
     [
-        ({}, 1, True),
-        ({}, SMALL_RUN, True),
-        ({}, SMALL_RUN + 1, False),
-        ({"max_diff": MAX_DIFF * 2}, 1, False),
-        ({"max_diff": float("nan")}, 1, False),
-        ({"reason": "the export failed"}, 1, False),
-        (None, 1, False),
+        ({}, True),
+        ({"max_diff": MAX_DIFF * 2}, False),
+        ({"max_diff": float("nan")}, False),
+        ({"reason": "the export failed"}, False),
     ],
 )
-def test_small_runs_use_an_encoder_that_was_found_equal(
-    encoder: Path, changes: dict[str, object] | None, count: int, is_onnx: bool
-) -> None:
+def test_an_encoder_indexes_when_it_was_found_equal(encoder: Path, changes: dict[str, object], is_onnx: bool) -> None:
     card = read_card(encoder)
     assert card is not None
     embedder = Embedder(find_model("all-MiniLM-L6-v2"))
-    chosen = choose_encoder(encoder, None if changes is None else replace(card, **changes), embedder, count)  # type: ignore[arg-type]
+    chosen = choose_encoder(encoder, replace(card, **changes), embedder)  # type: ignore[arg-type]
 
     assert isinstance(getattr(chosen, "__self__", None), QueryEncoder if is_onnx else Embedder)
 
 
 @pytest.mark.model
-def test_vectors_of_small_runs_are_those_of_sentence_transformers(shipped_index: Path) -> None:
+def test_vectors_of_the_index_are_those_of_sentence_transformers(shipped_index: Path) -> None:
     embedder = Embedder(find_model("all-MiniLM-L6-v2"))
     with Generation(shipped_index) as generation:
-        texts = [text for _, text in generation.passages.embedded_texts()][::12]
-    encoder = QueryEncoder(encoder_folder(shipped_index, embedder.model.checksum), threads=2)
+        rows = range(0, generation.passages.count, 12)
+        texts = [text for row, text in generation.passages.embedded_texts() if row in rows]
+        vectors = np.array(generation.vectors[rows])
 
-    difference = np.abs(encoder.encode_passages(texts) - embedder.encode_passages(texts)).max()
-    assert difference <= MAX_DIFF
+    assert np.abs(vectors - embedder.encode_passages(texts)).max() <= MAX_DIFF
+
+
+@pytest.mark.model
+def test_a_vector_has_the_same_bits_whatever_is_embedded_beside_it(
+    shipped_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = Embedder(find_model("all-MiniLM-L6-v2"))
+    encoder = QueryEncoder(encoder_folder(shipped_index, embedder.model.checksum))
+    texts = ["One.", "The agreement ended on August 5, 2011.", "A county signed. " * 30]
+
+    together = encoder.encode_passages(texts)
+    monkeypatch.setattr("qa.encoder.usable_cores", lambda: 1)
+    assert all((encoder.encode_passages([t])[0] == row).all() for t, row in zip(texts, together, strict=True))
 
 
 def test_prompt_and_window_come_from_the_card(tmp_path: Path) -> None:
