@@ -31,7 +31,7 @@ _BEGIN = re.compile(r"^embedding: (\d+)$")
 
 
 def sentences(seed: int) -> Iterator[str]:
-    """Yield sentences without an end: some twenty words of the corpus and a number each, now and then a new paragraph."""
+    """Yield sentences without an end: some twenty words of the corpus and a number each, in paragraphs."""
     rng = random.Random(seed)
     words = vocabulary()
     while True:

@@ -35,7 +35,7 @@ def vocabulary() -> list[str]:
 def write_documents(folder: Path, chunks: int, *, first: int = 0) -> None:
     """Write made-up documents of some ten chunks each: words of the corpus, and names that are nobody's."""
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = vocabulary()
+    words_of_corpus = vocabulary()
     for number in range(first, first + -(-chunks // PARAGRAPHS)):
         rng = random.Random(number)
         names = ["".join(rng.choices("bdfgklmnprstvz", k=1) + rng.choices("aeiou", k=1)) * 2 for _ in range(3)]
@@ -43,7 +43,11 @@ def write_documents(folder: Path, chunks: int, *, first: int = 0) -> None:
         for part in range(min(PARAGRAPHS, chunks - (number - first) * PARAGRAPHS)):
             sentences = []
             for _ in range(_SENTENCES):
-                words = [*rng.choices(vocabulary, k=_WORDS), rng.choice(names).capitalize(), str(rng.randrange(10**5))]
+                words = [
+                    *rng.choices(words_of_corpus, k=_WORDS),
+                    rng.choice(names).capitalize(),
+                    str(rng.randrange(10**5)),
+                ]
                 sentences.append(" ".join(words).capitalize() + ".")
             paragraphs.append(f"## Part {part + 1}\n\n{' '.join(sentences)}")
         text = f"# Document {number}\n\n" + "\n\n".join(paragraphs) + "\n"
