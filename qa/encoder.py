@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,19 +91,28 @@ def unit(vectors: Vectors) -> Vectors:
     return result
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """Return the tokenizer of a ``tokenizer.json``, with its own cutting and padding switched off.
+def load_tokenizer(path: Path, *, limit: int = 0) -> Tokenizer:
+    """Return the tokenizer of a ``tokenizer.json``, set to cut at ``limit`` tokens of text (0: not at all), not to pad.
 
-    Raises ModelError when the file is none.
+    Files with the same bytes are loaded once for each limit: the query encoder and the reader share a vocabulary of
+    10 MB. Nobody changes what this returns. Raises ModelError when the file is none.
     """
-    from tokenizers import Tokenizer
-
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return _tokenizer(path.read_bytes(), limit)
     except Exception as error:  # tokenizers raises Exception itself
         raise ModelError(f"{path} is no tokenizer: {error}", fix="save the model again, or name another") from error
-    tokenizer.no_truncation()
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(data: bytes, limit: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(data.decode("utf-8"))
     tokenizer.no_padding()
+    if limit:
+        tokenizer.enable_truncation(limit + tokenizer.num_special_tokens_to_add(is_pair=False))
+    else:
+        tokenizer.no_truncation()
     return tokenizer
 
 
@@ -144,11 +153,9 @@ class QueryEncoder:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, set to cut at the model's window."""
         try:
-            tokenizer = load_tokenizer(self.folder / TOKENIZER_FILE)
+            return load_tokenizer(self.folder / TOKENIZER_FILE, limit=self.card.window)
         except ModelError as error:
             raise self._damaged(error) from error
-        tokenizer.enable_truncation(self.card.window + tokenizer.num_special_tokens_to_add(is_pair=False))
-        return tokenizer
 
     @cached_property
     def _session(self) -> InferenceSession:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,8 @@ _TABLE = "embeddings.word_embeddings.weight"
 _MAX_QUESTION = 64
 _MAX_SPAN_TOKENS = 30
 _CLS, _SEP = 101, 102
+
+Words = dict[int, Vectors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +91,39 @@ class Reader:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return load_tokenizer(packaged_model() / "tokenizer.json")
+        return load_tokenizer(packaged_model() / "tokenizer.json", limit=int(self._card["max_length"]) - 2)
 
     @cached_property
-    def _table(self) -> Vectors:
-        """The word embeddings (vocabulary, size), mapped from the weights of the packaged model."""
+    def _table(self) -> tuple[Path, int, int]:
+        """Where the packaged model keeps its word embeddings: the file, the first byte, the bytes of a word."""
         path = packaged_model() / "model.safetensors"
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             entry = json.loads(file.read(length))[_TABLE]
-        start = 8 + length + entry["data_offsets"][0]
-        return np.memmap(path, dtype="<f4", mode="r", offset=start, shape=tuple(entry["shape"]))
+        return path, 8 + length + int(entry["data_offsets"][0]), 4 * int(entry["shape"][1])
 
-    def _read(self, question: list[int], passage: Encoding) -> Reading:
+    def _embeddings(self, tokens: Collection[int]) -> Words:
+        """Return the embedding (size,) of each of ``tokens``.
+
+        They are read one by one: a mapped file would bring 64 KB into memory for each of these 1.5.
+        """
+        path, start, size = self._table
+        words = {}
+        with path.open("rb", buffering=0) as file:
+            for token in sorted(tokens):
+                file.seek(start + token * size)
+                words[token] = np.frombuffer(file.read(size), dtype="<f4")
+        return words
+
+    def _read(self, question: list[int], passage: Encoding, words: Words) -> Reading:
         room = int(self._card["max_length"]) - len(question) - 3
         size = min(len(passage.ids), room)
-        ids = np.array([[_CLS, *question, _SEP, *passage.ids[:size], _SEP]], dtype=np.int64)
-        types = np.zeros_like(ids)
+        ids = [_CLS, *question, _SEP, *passage.ids[:size], _SEP]
+        types = np.zeros((1, len(ids)), dtype=np.int64)
         first = len(question) + 2
         types[:, first:] = 1
-        table = np.asarray(self._table[ids], dtype=np.float32)
-        feeds = {"embeddings": table, "mask": np.ones_like(ids), "types": types}
+        embeddings = np.stack([words[token] for token in ids])[None]
+        feeds = {"embeddings": embeddings, "mask": np.ones_like(types), "types": types}
         start, end, answer = self._session.run(["start", "end", "answer"], feeds)
         part = slice(first, first + size)
         offsets = np.array(passage.offsets[:size], dtype=np.int64).reshape(-1, 2)
@@ -124,6 +138,7 @@ class Reader:
             return []
         asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:_MAX_QUESTION]
         encoded = self._tokenizer.encode_batch(list(passages), add_special_tokens=False)
+        words = self._embeddings({_CLS, _SEP, *asked, *(token for e in encoded for token in e.ids)})
         # Loaded here, not by every worker at once.
-        _ = self._card, self._session, self._table
-        return run_each(lambda passage: self._read(asked, passage), encoded, workers=self.workers)
+        _ = self._card, self._session
+        return run_each(lambda passage: self._read(asked, passage, words), encoded, workers=self.workers)
