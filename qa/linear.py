@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from qa.doctor import Finding
 from qa.schema import Answer, Citation, Hit, Quote, Reference
 from qa.screen import flat, safe
 from qa.shown import answering, disagreeing, place, squeezed, told
+
+if TYPE_CHECKING:
+    from qa.doctor import Finding
 
 Tell = Callable[[str], None]
 

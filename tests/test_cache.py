@@ -228,9 +228,9 @@ def ages(path: Path, days: dict[bytes, int]) -> None:
         ({"max_age_days": 30}, {0, 1, 2}),
         ({"max_age_days": 5}, {0, 1}),
         ({"max_bytes": 10**9}, {0, 1, 2, 3}),
-        ({"max_bytes": 3 * 1640}, {0, 1, 2}),
+        ({"max_bytes": 3 * 2140}, {0, 1, 2}),
         ({"max_bytes": 0}, {0}),
-        ({"max_age_days": 30, "max_bytes": 2 * 1640}, {0, 1}),
+        ({"max_age_days": 30, "max_bytes": 2 * 2140}, {0, 1}),
     ],
 )
 def test_pruning_keeps_what_is_in_use_then_the_latest(tmp_path: Path, how: dict[str, int], left: set[int]) -> None:
@@ -243,7 +243,7 @@ def test_pruning_keeps_what_is_in_use_then_the_latest(tmp_path: Path, how: dict[
     cache.close()
     data = b"".join(p.read_bytes() for p in tmp_path.iterdir())
 
-    # A vector is stored in two pieces; neither its head nor its tail may stay on a free page.
+    # Neither the head nor the tail of a vector may stay on a free page.
     assert {n for n in range(4) if vectors[n].tobytes()[:64] in data} == left
     assert {n for n in range(4) if vectors[n].tobytes()[-64:] in data} == left
     assert {n for n in range(4) if keys[n] in data} == left

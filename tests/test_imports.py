@@ -20,12 +20,12 @@ try:
     main()
 except SystemExit:
     pass
-sys.stderr.write("\\nMODULES " + json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+sys.stderr.write("\\nMODULES " + json.dumps(sorted({*sys.modules, *(name.split(".")[0] for name in sys.modules)})))
 """
 
 
 def modules_after(*argv: str) -> set[str]:
-    """Return the top-level modules that a fresh process has loaded after running a command."""
+    """Return the modules, and the packages they are in, that a fresh process has loaded after running a command."""
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, *argv], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
@@ -65,6 +65,14 @@ def test_plain_question_loads_no_option_parser_and_no_indexer(argv: tuple[str, .
 
     assert {"onnxruntime", "numpy"} <= loaded
     assert loaded & {"typer", "pydantic", "rich", "yaml", "nupunkt", "filelock", "markdown_it"} == set()
+
+
+@pytest.mark.model
+def test_a_question_for_a_person_loads_no_indexer(shipped_index: Path) -> None:
+    loaded = modules_after("ask", "What is a detainer?", "--index", str(shipped_index))
+
+    assert "rich" in loaded
+    assert loaded & {"qa.indexer", "qa.doctor", "nupunkt", "filelock", "yaml", "typer"} == set()
 
 
 @pytest.mark.model
