@@ -91,6 +91,8 @@ def main() -> None:
     parser.add_argument("--mb", type=int, default=50)
     parser.add_argument("--json", action="store_true")
     a = parser.parse_args()
+    # Where this program runs in the background SIGINT is ignored, and a child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

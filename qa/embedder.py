@@ -55,7 +55,6 @@ _MAX_DIFF = 1e-5
 def quiet_libraries() -> Iterator[None]:
     """Keep the libraries' progress bars, warnings and advice off the terminal."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)

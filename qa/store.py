@@ -7,7 +7,6 @@ or above the size up to which exact search is the better one (``qa.approximate``
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,6 @@ def chroma_version() -> str:
 
 
 def _client(path: Path) -> ClientAPI:
-    os.environ["ANONYMIZED_TELEMETRY"] = "False"
     logging.getLogger("chromadb").setLevel(logging.CRITICAL)
     import chromadb
     from chromadb.config import Settings

@@ -92,3 +92,20 @@ def test_adding_a_small_file_imports_no_torch(shipped_index: Path, tmp_path: Pat
 
     assert loaded & (HEAVY - {"chromadb"}) == set()
     assert {"onnxruntime", "chromadb"} <= loaded
+
+
+@pytest.mark.model
+def test_no_library_keeps_a_diary_of_its_use(shipped_index: Path, tmp_path: Path) -> None:
+    home, index = tmp_path / "home", tmp_path / "index"
+    home.mkdir()
+    index.mkdir()
+    (index / "encoder").symlink_to(shipped_index / "encoder", target_is_directory=True)
+    (tmp_path / "note.txt").write_text("The ferry to Aldbury leaves at noon.", encoding="utf-8")
+    names = ("TELEMETRY", "DO_NOT_TRACK", "HOME", "XDG_")
+    env = {k: v for k, v in os.environ.items() if not any(name in k for name in names)} | {"HOME": str(home)}
+    for argv in (("index", str(tmp_path / "note.txt")), ("ask", "When does the ferry leave?", "--json")):
+        command = [sys.executable, "-m", "qa", *argv, "--index", str(index)]
+        subprocess.run(command, capture_output=True, check=True, env=env)
+
+    # ONNX Runtime's goes to ~/.cache and is sent to its maker from there.
+    assert [str(p) for p in home.rglob("*") if p.is_file()] == []
