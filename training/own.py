@@ -2,8 +2,8 @@
 
 ``training/questions/corpus.jsonl`` asks about the shipped corpus (DIR is an index of it): half of its questions look
 as if the documents answered them, and they do not. What retrieval puts first for such a question is what a
-reader must learn to refuse. ``training/questions/squad.jsonl`` asks the same kinds of questions about paragraphs of
-the open data in DATA, which it names by their SHA-256. Questions close to a golden one are left out.
+reader must learn to refuse. ``training/questions/paragraphs.jsonl`` asks the same kinds of questions about paragraphs
+of the open data in DATA, which it names by their SHA-256. Questions close to a golden one are left out.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def of_corpus(asked: Mapping[str, Any], retriever: Retriever, passages: list[Pas
         for text in dict.fromkeys([*close[:1], *texts[:6]]):
             yield example(found.question.query, text, "", asked["kind"])
         return
-    for text in [t for t in home if span in t][:1]:
+    # The same words may stand in another passage of the document and answer nothing there.
+    for text in sorted((t for t in home if span in t), key=lambda t: near not in t)[:1]:
         yield example(found.question.query, text, span, "answer")
         if found.question.query != asked["question"]:
             yield example(asked["question"], text, span, "answer")
@@ -87,7 +88,7 @@ def main() -> None:
                 out.write(json.dumps(made) + "\n")
                 written += 1
         contexts = {hashlib.sha256(r.context.encode()).hexdigest(): r.context for r in rows(a.data)}
-        for asked in lines(HERE / "questions" / "squad.jsonl"):
+        for asked in lines(HERE / "questions" / "paragraphs.jsonl"):
             made = example(asked["question"], contexts[asked["context"]], asked["span"], asked["kind"])
             out.write(json.dumps(made) + "\n")
             written += 1
