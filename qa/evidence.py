@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qa.passages import Passages
 from qa.question import Question
 from qa.schema import Hit, Sentence
+from qa.sparse import rarity
 from qa.terms import stems
 
 
@@ -25,17 +25,6 @@ class Candidate:
     text: str
     stems: frozenset[str]
     coverage: float
-
-
-def rarity(question: Question, passages: Passages) -> dict[str, float]:
-    """Return the weight of each of the question's terms: BM25's idf over the passages, above 0."""
-    count = passages.count
-    known = passages.document_frequency(question.stems)
-    weights = {}
-    for stem in question.stems:
-        n = known.get(stem, 0)
-        weights[stem] = math.log(1 + (count - n + 0.5) / (n + 0.5))
-    return weights
 
 
 def _equivalents(question: Question, passages: Passages) -> dict[str, set[frozenset[str]]]:
@@ -57,7 +46,7 @@ class Coverage:
     """Measures how much of one question a text has."""
 
     def __init__(self, question: Question, passages: Passages) -> None:
-        self.weights = rarity(question, passages)
+        self.weights = rarity(question.stems, passages)
         self._total = sum(self.weights.values()) or 1.0
         self._ways = _equivalents(question, passages)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from qa.approximate import StoreSearch
 
-# Chosen on xquad-en, policyqa and squad2-dev: the largest loss to the better search alone is least (bench/README.md).
-BM25_WEIGHT = 0.55
+# Chosen on xquad-en, squad2-dev, scifact and policyqa: the fusion beats either search alone on all (bench/README.md).
+BM25_WEIGHT = 0.25
 # Where all candidates are as near as each other their cosines tell nothing.
 _MIN_SPREAD = 0.01
 # How deep each search goes before fusion, at least.
@@ -44,17 +44,20 @@ class Encoder(Protocol):
         """Return the unit vectors (n, d) of passages."""
 
 
-def fuse(cosines: Mapping[int, float], match: Mapping[int, float], *, spread: float, count: int) -> dict[int, float]:
+def fuse(
+    cosines: Mapping[int, float], match: Mapping[int, float], *, spread: float, rarities: Iterable[float]
+) -> dict[int, float]:
     """Add up cosine and BM25 score of rows, each in a unit of its own; higher is better, no bounds.
 
     ``cosines`` has every row, ``match`` those with a term of the question. The unit of the cosine is its
-    ``spread`` over the candidates, which differs from model to model; that of BM25 what a term is worth that
-    one of ``count`` passages has. Measured (bench/README.md): reciprocal rank, which knows no scores, loses
-    to the better of the two searches where the other is poor.
+    ``spread`` over the candidates, which differs from model to model; that of BM25 the root of the sum of the
+    ``rarities`` of the question's terms: it is a sum over terms, and a long question's scores lie as much further
+    apart. Measured (bench/README.md): reciprocal rank, which knows no scores, loses to the better of the two searches
+    where the other is poor.
     Source: Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023.
     """
-    rarest = math.log(1 + count)
-    return {row: round(c / spread + BM25_WEIGHT * match.get(row, 0.0) / rarest, 6) for row, c in cosines.items()}
+    terms = math.sqrt(sum(rarities)) or 1.0
+    return {row: round(c / spread + BM25_WEIGHT * match.get(row, 0.0) / terms, 6) for row, c in cosines.items()}
 
 
 class ModelWords:
@@ -148,7 +151,7 @@ class Retriever:
         match = sparse.search(passages, stems, depth, allowed=allowed)
         rows = None if allowed is None else np.asarray(allowed, dtype=np.int64)
         near = self._nearest(vector, depth, rows)
-        return Retrieval(question, tuple(self._hits(near, match, vector, depth=depth, k=k)), vector)
+        return Retrieval(question, tuple(self._hits(question, near, match, vector, depth=depth, k=k)), vector)
 
     @cached_property
     def _store(self) -> StoreSearch:
@@ -163,6 +166,7 @@ class Retriever:
 
     def _hits(
         self,
+        question: Question,
         near: Sequence[tuple[int, float]],
         match: Sequence[tuple[int, float]],
         vector: Vectors,
@@ -180,7 +184,8 @@ class Retriever:
         # Of the best of both, however many more are wanted.
         best = [cosines[row] for found in (near, match) for row, _ in found[:DEPTH]]
         spread = max(max(best) - min(best), _MIN_SPREAD) if best else _MIN_SPREAD
-        fused = fuse(cosines, sparse_score, spread=spread, count=len(vectors))
+        rarities = sparse.rarity(question.stems, self.generation.passages).values()
+        fused = fuse(cosines, sparse_score, spread=spread, rarities=rarities)
         order = sorted(fused, key=lambda row: (-fused[row], ids[row]))[:k]
         passages = self.generation.passages.get(order)
         dense_rank = {row: rank for rank, (row, _) in enumerate(near, 1)}

@@ -6,6 +6,7 @@ Beyond", Foundations and Trends in Information Retrieval, 2009.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from qa.passages import Passages
@@ -38,3 +39,10 @@ def search(
     """Return the ``k`` best rows with their BM25 score (positive, higher is better); ties by row."""
     wanted = expression(stems, phrases)
     return passages.match(wanted, k, allowed, CONTEXT_WEIGHT) if wanted else []
+
+
+def rarity(stems: Sequence[str], passages: Passages) -> dict[str, float]:
+    """Return the weight of each of a question's terms: BM25's idf over the passages, above 0."""
+    count = passages.count
+    known = passages.document_frequency(stems)
+    return {stem: math.log(1 + (count - known.get(stem, 0) + 0.5) / (known.get(stem, 0) + 0.5)) for stem in stems}

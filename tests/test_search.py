@@ -29,7 +29,7 @@ MATCHES = st.dictionaries(st.integers(0, 30), st.floats(0, 20, width=16), max_si
 
 @given(COSINES, MATCHES)
 def test_fusion_has_each_row_once_and_respects_agreement(cosines: dict[int, float], match: dict[int, float]) -> None:
-    fused = fuse(cosines, match, spread=0.1, count=100)
+    fused = fuse(cosines, match, spread=0.1, rarities=(2.0, 3.5))
 
     assert fused.keys() == cosines.keys()
     for a in fused:
@@ -38,14 +38,21 @@ def test_fusion_has_each_row_once_and_respects_agreement(cosines: dict[int, floa
                 assert fused[a] >= fused[b]
 
 
+def test_the_same_bm25_score_weighs_less_for_a_question_of_more_terms() -> None:
+    short, long = (fuse({1: 0.5}, {1: 4.0}, spread=1.0, rarities=[3.0] * n)[1] for n in (1, 4))
+
+    assert short - 0.5 == pytest.approx(2 * (long - 0.5), abs=1e-5)
+    assert fuse({1: 0.5}, {}, spread=1.0, rarities=()) == {1: 0.5}
+
+
 @given(COSINES, MATCHES)
 def test_fusion_does_not_hang_on_how_widely_a_model_spreads_its_cosines(
     cosines: dict[int, float], match: dict[int, float]
 ) -> None:
     narrow = {row: cosine / 8 for row, cosine in cosines.items()}
 
-    assert fuse(narrow, match, spread=0.125, count=100) == pytest.approx(
-        fuse(cosines, match, spread=1.0, count=100), abs=1e-5
+    assert fuse(narrow, match, spread=0.125, rarities=(2.0, 3.5)) == pytest.approx(
+        fuse(cosines, match, spread=1.0, rarities=(2.0, 3.5)), abs=1e-5
     )
 
 
@@ -333,9 +340,9 @@ def test_ranks_and_scores_tell_how_a_passage_was_found(retriever: Retriever) -> 
     near = dense.search(retriever.generation.vectors, found.vector, 400)
     best = [h.dense for h in found.hits if 0 < h.dense_rank <= DEPTH or 0 < h.sparse_rank <= DEPTH]
     spread = max(best) - min(best)
-    rarest = np.log(1 + retriever.generation.passages.count)
+    terms = sum(sparse.rarity(found.question.stems, retriever.generation.passages).values()) ** 0.5
     for hit in found.hits:
-        assert hit.fused == pytest.approx(hit.dense / spread + BM25_WEIGHT * hit.sparse / rarest, abs=1e-5)
+        assert hit.fused == pytest.approx(hit.dense / spread + BM25_WEIGHT * hit.sparse / terms, abs=1e-5)
         assert (hit.sparse > 0) == (hit.sparse_rank > 0)
         assert hit.dense == dict(near)[hit.passage.row]
     order = [(-hit.fused, hit.passage.chunk_id) for hit in found.hits]
