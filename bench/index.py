@@ -1,8 +1,9 @@
 """How fast ``qa index`` embeds: ``python -m bench.index``.
 
-In one process each, interleaved: the whole of ``build_index`` (read, chunk, embed, write, verify) against a bare
-loop of sentence-transformers over the same texts, longest first. Loading the model and the export of the encoder
-are in neither. A second index of the same text must embed nothing.
+In one process each, interleaved: the whole of ``build_index`` (read, chunk, embed, write, verify) against two bare
+loops over the same texts, longest first, in batches of 16: one of sentence-transformers, one of the ONNX encoder that
+qa uses. Loading the model and the export of the encoder are in none. A second index of the same text must embed
+nothing.
 """
 
 from __future__ import annotations
@@ -19,44 +20,57 @@ from bench.made import make_shipped, texts_of, write_documents
 from bench.measure import show
 from qa.models import packaged_model
 
-_BARE = """
+_USED = """
 import json, resource, sys, time
-from sentence_transformers import SentenceTransformer
-model = SentenceTransformer(sys.argv[1], device="cpu", local_files_only=True)
-texts = json.load(open(sys.argv[2], encoding="utf-8"))
-model.encode(["warm up"])
-def used():
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return own.ru_utime + own.ru_stime
-started, before = time.perf_counter(), used()
-model.encode(sorted(texts, key=len, reverse=True), batch_size=16, show_progress_bar=False)
-result = {"wall_s": time.perf_counter() - started, "cpu_s": used() - before, "embedded": len(texts)}
-print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
-_QA = """
-import json, resource, shutil, sys, time
-from pathlib import Path
-from qa.config import Settings
-from qa.embedder import Embedder
-from qa.indexer import build_index
-from qa.models import find_model
-from qa.store import chroma_version
-import chromadb, onnxruntime
-documents, encoder, index = map(Path, sys.argv[1:])
-shutil.copytree(encoder, index / "encoder")
-# Loaded before the clock runs, as in the bare loop.
-warm = Embedder(find_model("all-MiniLM-L6-v2"))
-warm.encode_passages(["warm up"])
-Embedder._transformer = warm._transformer
 def used():
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(u.ru_utime + u.ru_stime for u in both)
+def told(started, before, embedded):
+    result = {"wall_s": time.perf_counter() - started, "cpu_s": used() - before, "embedded": embedded}
+    print(json.dumps(result))
+"""
+_BARE = """
+texts = sorted(json.load(open(sys.argv[2], encoding="utf-8")), key=len, reverse=True)
+encode(["warm up"])
+started, before = time.perf_counter(), used()
+for at in range(0, len(texts), 16):
+    encode(texts[at:at + 16])
+told(started, before, len(texts))
+"""
+_TRANSFORMER = f"""{_USED}
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(sys.argv[1], device="cpu", local_files_only=True)
+def encode(texts):
+    return model.encode(texts, batch_size=16, show_progress_bar=False)
+{_BARE}"""
+_ONNX = f"""{_USED}
+import numpy as np, onnxruntime
+from tokenizers import Tokenizer
+tokenizer = Tokenizer.from_file(sys.argv[1] + "/tokenizer.json")
+tokenizer.enable_truncation(256)
+tokenizer.enable_padding()
+session = onnxruntime.InferenceSession(sys.argv[3], providers=["CPUExecutionProvider"])
+names = {{"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}}
+inputs = [(i.name, names[i.name]) for i in session.get_inputs()]
+def encode(texts):
+    rows = tokenizer.encode_batch(texts)
+    return session.run(None, {{name: np.array([getattr(r, what) for r in rows]) for name, what in inputs}})
+{_BARE}"""
+_QA = f"""{_USED}
+import shutil
+from pathlib import Path
+from qa.config import Settings
+from qa.indexer import build_index
+documents, encoder, index = map(Path, sys.argv[1:])
+shutil.copytree(encoder, index / "encoder")
 started, before = time.perf_counter(), used()
 report = build_index(index, Settings(), paths=[documents], rebuild=True)
-result = {"wall_s": time.perf_counter() - started, "cpu_s": used() - before, "embedded": report.embedded}
+told(started, before, report.embedded)
 shutil.rmtree(index / "encoder")
-print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
+
+
+_LOOPS = {"bare loop, sentence-transformers": _TRANSFORMER, "bare loop, ONNX": _ONNX}
 
 
 def _run(code: str, *argv: str) -> dict[str, float]:
@@ -85,7 +99,8 @@ def main() -> None:
         documents = a.documents or folder / "documents"
         if a.documents is None:
             write_documents(documents, 100 if a.quick else a.chunks)
-        runs: dict[str, list[dict[str, float]]] = {"qa index": [], "bare loop": [], "qa index again": []}
+        weights = next((shipped / "encoder").rglob("*.onnx"))
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in ("qa index", "qa index again", *_LOOPS)}
         texts, tokens = [""], 0
         for number in range(1 if a.quick else a.runs):
             index = folder / f"index-{number}"
@@ -95,18 +110,14 @@ def main() -> None:
             if number == 0:
                 texts, tokens = _count(index)
                 (folder / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
-            runs["bare loop"].append(_run(_BARE, str(packaged_model()), str(folder / "texts.json")))
+            for name, code in _LOOPS.items():
+                runs[name].append(_run(code, str(packaged_model()), str(folder / "texts.json"), str(weights)))
     rows: list[dict[str, object]] = []
-    base = _medians(runs["bare loop"], tokens)
     for name, own in runs.items():
-        m = _medians(own, tokens)
-        pairs = list(zip(own, runs["bare loop"], strict=True))
-        shares = {
-            f"share_{unit[:-2]}": statistics.median(bare[unit] / one[unit] for one, bare in pairs)
-            for unit in ("wall_s", "cpu_s")
-        }
-        rows.append({"what": name, **m, **(shares if name == "qa index" else {})})
-    show({f"{len(texts)} chunks, {tokens} tokens, bare loop {base['tokens_per_s']:.0f} tokens/s": rows}, as_json=a.json)
+        # Tokens a second of qa index as a share of what this loop reached in the same round.
+        share = statistics.median(b["wall_s"] / q["wall_s"] for b, q in zip(own, runs["qa index"], strict=True))
+        rows.append({"what": name, **_medians(own, tokens), **({"share_of_it": share} if name in _LOOPS else {})})
+    show({f"{len(texts)} chunks, {tokens} tokens": rows}, as_json=a.json)
 
 
 def _count(index: Path) -> tuple[list[str], int]:

@@ -8,6 +8,7 @@ run said of where it resumes, and how many chunks it embedded, which must add up
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -56,9 +57,10 @@ def index_until(folder: Path, share: float, how: signal.Signals | None) -> dict[
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = PeakWatcher(process.pid)
     peak.start()
-    said = ""
+    said = last = ""
     first = None
     for line in process.stderr or ():
+        last = line.strip() or last
         begun, going = _BEGIN.match(line), _PROGRESS.match(line)
         if "embedded already" in line:
             said = line.strip()
@@ -77,7 +79,7 @@ def index_until(folder: Path, share: float, how: signal.Signals | None) -> dict[
     cpu_s = sum(after[2:4]) - sum(before[2:4])
     row = {"exit": code, "wall_s": time.perf_counter() - started, "cpu_s": cpu_s, "peak_mb": peak.peak_mb}
     cached = len(known_keys(folder / "index" / "cache.db", find_model(DEFAULT_MODEL).checksum))
-    return row | {"vectors kept": cached, "said": said or " ".join(out.split("\n")[:1])}
+    return row | {"vectors kept": cached, "said": said or out.split("\n")[0], "last": last}
 
 
 def _total(folder: Path) -> int:
@@ -89,14 +91,15 @@ def main() -> None:
     """Measure and print a table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, default=50)
+    parser.add_argument("--scratch", type=Path, help="make documents and index here, in a new folder, and keep them")
     parser.add_argument("--json", action="store_true")
     a = parser.parse_args()
     # Where this program runs in the background SIGINT is ignored, and a child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rows: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / "documents").mkdir()
+    with contextlib.ExitStack() as made:
+        folder = a.scratch or Path(made.enter_context(tempfile.TemporaryDirectory()))
+        (folder / "documents").mkdir(parents=True)
         write_large(folder / "documents" / "large.txt", a.mb * 10**6)
         steps = (("Ctrl-C", 1 / 3, signal.SIGINT), ("SIGKILL", 2 / 3, signal.SIGKILL), ("to the end", 1, None))
         for name, share, how in (*steps, ("again", 1, None)):
