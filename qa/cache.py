@@ -8,13 +8,14 @@ import sqlite3
 import tempfile
 import time
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from qa.encoder import Vectors
-from qa.errors import StorageError
+from qa.errors import IndexDamagedError, StorageError
 from qa.text import squeeze
 
 # A table with rowids: in one without, SQLite moves all of a row but its key to a page of its own, 4.7 KB for each
@@ -167,19 +168,32 @@ class VectorCache:
         return int(self._connection.execute("select count(*) from vectors").fetchone()[0])
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a cache file to read it; nothing is written beside it, so it may stand on read-only media."""
+    log = path.with_name(f"{path.name}-wal")
+    with ExitStack() as opened:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        if log.is_file() and log.stat().st_size:
+            # Left by a writer that was killed. To read it SQLite would write here.
+            scratch = opened.enter_context(tempfile.TemporaryDirectory())
+            copies = [Path(shutil.copy(p, scratch)) for p in (path, log)]
+            for copy in copies:
+                copy.chmod(0o600)
+            uri = f"{copies[0].as_uri()}?mode=rw"
+        yield opened.enter_context(closing(sqlite3.connect(uri, uri=True)))
+
+
 def examine_cache(path: Path) -> tuple[int, str]:
     """Return how many vectors a cache file has, and what is wrong with it ("" when all are what was written).
 
-    Nothing is mended here. Only the holder of the writer's lock may call this.
+    Nothing is mended here, and nothing may write to the file meanwhile.
     """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
-        try:
+        with _reading(path) as connection:
             (state,) = connection.execute("pragma integrity_check(1)").fetchone()
             blobs = [_opened(blob) is None for (blob,) in connection.execute("select vector from vectors")]
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, OSError) as error:
         return 0, f"{path}: {error}"
     if state != "ok":
         return len(blobs), f"{path}: {squeeze(str(state))}"
@@ -205,22 +219,19 @@ def mend_cache(path: Path) -> None:
 
 def known_keys(path: Path, model: str) -> set[bytes]:
     """Return the keys whose vectors a cache file has; it need not exist, and nothing is written beside it."""
-    log = path.with_name(f"{path.name}-wal")
     try:
-        if log.is_file() and log.stat().st_size:
-            # Left by a writer that was killed. To read it SQLite would write here.
-            with tempfile.TemporaryDirectory() as scratch:
-                copies = [Path(shutil.copy(p, scratch)) for p in (path, log)]
-                return _keys_in(f"{copies[0].as_uri()}?mode=rw", model)
-        return _keys_in(f"{path.absolute().as_uri()}?mode=ro&immutable=1", model)
+        with _reading(path) as connection:
+            rows = connection.execute("select text, vector from vectors where model = ?", [model])
+            return {text for text, blob in rows if _opened(blob) is not None}
     except (sqlite3.DatabaseError, OSError):
         return set()
 
 
-def _keys_in(uri: str, model: str) -> set[bytes]:
-    connection = sqlite3.connect(uri, uri=True)
+def count_vectors(path: Path) -> int:
+    """Return how many vectors a cache file has. Raises IndexDamagedError when it cannot be read."""
     try:
-        rows = connection.execute("select text, vector from vectors where model = ?", [model])
-        return {text for text, blob in rows if _opened(blob) is not None}
-    finally:
-        connection.close()
+        with _reading(path) as connection:
+            return int(connection.execute("select count(*) from vectors").fetchone()[0])
+    except (sqlite3.DatabaseError, OSError) as error:
+        fix = f"run: qa doctor --fix --index {path.parent}"
+        raise IndexDamagedError(f"{path} cannot be read: {error}", fix=fix) from error

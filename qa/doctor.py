@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +16,7 @@ from qa.encoder import encoder_folder, read_card
 from qa.errors import IndexBusyError, IndexDamagedError, QaError, StorageError
 from qa.generation import CACHE_NAME, SCRATCH_PREFIX, current, drop_unused, unused
 from qa.indexer import build_index
-from qa.locks import left_behind, writer_lock
+from qa.locks import is_writable, left_behind, no_writer, writer_lock
 from qa.manifest import CHROMA_NAME, FileStatus, Manifest, read_files, read_manifest
 from qa.models import find_model
 from qa.parts import problem, sha256_of
@@ -79,7 +80,8 @@ def _parts(index: Path, folder: Path, manifest: Manifest) -> Finding:
 
 
 def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
-    scratch = index / f"{SCRATCH_PREFIX}{folder.name}"
+    room = index if is_writable(index) else Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
+    scratch = room / f"{SCRATCH_PREFIX}{folder.name}"
     try:
         # Chroma writes to what it opens, so it is given a copy.
         shutil.rmtree(scratch, ignore_errors=True)
@@ -89,9 +91,9 @@ def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
         return _bad("agreement", str(error).replace(str(scratch), str(folder)), Remedy.REBUILD, index)
     except OSError as error:
         detail = f"cannot be examined: {error.strerror or error}"
-        return _bad("agreement", detail, Remedy.USER, index, f"make room for a copy of it in {index}")
+        return _bad("agreement", detail, Remedy.USER, index, f"make room for a copy of it in {room}")
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch if room == index else room, ignore_errors=True)
     return _ok("agreement", f"all parts hold the same {manifest.chunks} chunks, each found by its own vector")
 
 
@@ -182,12 +184,14 @@ def _sources(index: Path, folder: Path, manifest: Manifest) -> Finding:
 def examine(index: Path) -> Iterator[Finding]:
     """Yield the findings about the index in the folder ``index``, one a check, as they are made.
 
-    Nothing is examined while the index is being written, or where it cannot be locked: that is the finding.
+    Nothing is examined while the index is being written, or where it cannot be locked: that is the finding. An
+    index on read-only media is not locked.
     """
     left = left_behind(index)
     try:
-        with writer_lock(index):
-            yield _ok("lock", f"free; {left} ended without giving it back, which does no harm" if left else "free")
+        with no_writer(index):
+            free = "free" if is_writable(index) else "not needed: the index is read-only"
+            yield _ok("lock", f"{free}; {left} ended without giving it back, which does no harm" if left else free)
             yield from _examine(index)
     except (IndexBusyError, StorageError) as error:
         yield _bad("lock", str(error), Remedy.USER, index, error.fix)

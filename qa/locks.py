@@ -97,6 +97,24 @@ def writer_lock(index: Path, *, wait_s: float = 0.0, say: Callable[[str], None] 
             lock.release()
 
 
+def is_writable(folder: Path) -> bool:
+    """Tell whether this process may write to ``folder``."""
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+@contextmanager
+def no_writer(index: Path) -> Iterator[None]:
+    """Keep writers away while ``index`` is examined; on read-only media there are none, and nothing is locked.
+
+    Raises IndexBusyError that names who is writing.
+    """
+    if index.is_dir() and not is_writable(index):
+        yield
+        return
+    with writer_lock(index):
+        yield
+
+
 if sys.platform == "win32":  # pragma: no cover - an open file cannot be deleted there, which is lock enough
 
     def hold_shared(path: Path) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qa.cache import VectorCache, text_hash
+from qa.cache import VectorCache, count_vectors, known_keys, text_hash
 from qa.errors import IndexMissingError
 from qa.generation import CACHE_NAME, Generation
-from qa.locks import writer_lock
+from qa.locks import no_writer, writer_lock
 
 
 def _in_use(index: Path) -> tuple[set[bytes], str]:
@@ -18,22 +18,22 @@ def _in_use(index: Path) -> tuple[set[bytes], str]:
         return keys, generation.manifest.model_checksum
 
 
-def _state(cache: VectorCache, keys: set[bytes]) -> dict[str, Any]:
-    in_use = len(cache.get(list(keys)))
-    return {"path": str(cache.path), "vectors": len(cache), "in_use": in_use, "size": cache.path.stat().st_size}
+def _state(path: Path, keys: set[bytes], checksum: str) -> dict[str, Any]:
+    in_use = len(keys & known_keys(path, checksum))
+    return {"path": str(path), "vectors": count_vectors(path), "in_use": in_use, "size": path.stat().st_size}
 
 
 def state_of_cache(index: Path) -> dict[str, Any]:
-    """Return path, number of vectors, how many are in use, and size in bytes. Raises IndexMissingError."""
-    if not (index / CACHE_NAME).is_file():
+    """Return path, number of vectors, how many are in use, and size in bytes; nothing is written.
+
+    Raises IndexMissingError, and IndexDamagedError when the cache cannot be read.
+    """
+    path = index / CACHE_NAME
+    if not path.is_file():
         raise IndexMissingError(f"there is no cache in {index}", fix=f"run: qa index FOLDER --index {index}")
     keys, checksum = _in_use(index)
-    with writer_lock(index):
-        cache = VectorCache(index / CACHE_NAME, checksum)
-        try:
-            return _state(cache, keys)
-        finally:
-            cache.close()
+    with no_writer(index):
+        return _state(path, keys, checksum)
 
 
 def prune_cache(index: Path, *, max_age_days: int | None, max_mb: float | None) -> dict[str, Any]:
@@ -46,6 +46,6 @@ def prune_cache(index: Path, *, max_age_days: int | None, max_mb: float | None) 
         try:
             max_bytes = None if max_mb is None else int(max_mb * 10**6)
             removed = cache.prune(keys, max_age_days=max_age_days, max_bytes=max_bytes)
-            return _state(cache, keys) | {"removed": removed}
         finally:
             cache.close()
+        return _state(cache.path, keys, checksum) | {"removed": removed}

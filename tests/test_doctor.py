@@ -91,6 +91,38 @@ def test_doctor_changes_nothing_by_looking(index: Path) -> None:
     assert {p: p.read_bytes() for p in index.rglob("*") if p.is_file()} == before
 
 
+def test_read_only_index_is_examined_without_writing_to_it(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The modes themselves are tested in test_locks: a whole index cannot be given to nobody.
+    for module in ("qa.locks", "qa.doctor"):
+        monkeypatch.setattr(f"{module}.is_writable", lambda _: False)
+    # Each file and folder, its bytes, and when anything was made or removed in it.
+    before = {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]}
+    found = list(examine(index))
+
+    assert [f.check for f in found] == CHECKS
+    assert all(f.passed for f in found)
+    assert found[0].detail == "not needed: the index is read-only"
+    assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]} == before
+
+
+def test_looking_at_the_cache_writes_nothing(run_cli: RunCli, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qa.locks.is_writable", lambda _: False)
+    before = {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]}
+    found = json.loads(run_cli("cache", "--index", str(index), "--json").out)
+
+    assert (found["vectors"], found["in_use"]) == (1, 1)
+    assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]} == before
+
+
+def test_damaged_cache_that_is_looked_at_is_named_and_kept(run_cli: RunCli, index: Path) -> None:
+    (index / "cache.db").write_bytes(b"garbage" * 500)
+    outcome = run_cli("cache", "--index", str(index))
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"cannot be read: file is not a database\n  fix: run: qa doctor --fix --index {index}\n" in outcome.err
+    assert (index / "cache.db").read_bytes() == b"garbage" * 500
+
+
 def test_everything_at_once_is_named_and_mended_without_embedding(
     run_cli: RunCli, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import IndexBusyError, StorageError
-from qa.locks import HOLDER_NAME, LOCK_NAME, hold_shared, is_held, writer_lock
+from qa.locks import HOLDER_NAME, LOCK_NAME, hold_shared, is_held, is_writable, no_writer, writer_lock
 from tests.unprivileged import unprivileged
 
 _HOLD = """
@@ -238,3 +238,12 @@ def test_descriptors_are_not_leaked(manifest: Path) -> None:
     again = os.open(manifest, os.O_RDONLY)
     os.close(again)
     assert again == first
+
+
+def test_nothing_is_locked_where_nobody_may_write() -> None:
+    with unprivileged() as folder:
+        assert is_writable(folder)
+        folder.chmod(0o500)
+        assert not is_writable(folder)
+        with no_writer(folder):
+            assert list(folder.iterdir()) == []
