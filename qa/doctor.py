@@ -86,7 +86,7 @@ def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
         # Chroma writes to what it opens, so it is given a copy.
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(folder, scratch)
-        verify_apart(scratch, manifest.chunks, sample=manifest.chunks)
+        found, searched = verify_apart(scratch, manifest.chunks, sample=manifest.chunks)
     except IndexDamagedError as error:
         return _bad("agreement", str(error).replace(str(scratch), str(folder)), Remedy.REBUILD, index)
     except OSError as error:
@@ -94,7 +94,9 @@ def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
         return _bad("agreement", detail, Remedy.USER, index, f"make room for a copy of it in {room}")
     finally:
         shutil.rmtree(scratch if room == index else room, ignore_errors=True)
-    return _ok("agreement", f"all parts hold the same {manifest.chunks} chunks, each found by its own vector")
+    which = "each" if found == searched else f"{found} of them (its search is approximate)"
+    detail = f"all parts hold the same {manifest.chunks} chunks and vectors; Chroma finds {which} by its own vector"
+    return _ok("agreement", detail)
 
 
 def _encoder(index: Path, manifest: Manifest) -> Finding:
