@@ -21,6 +21,8 @@ _SHIPPED = Path(__file__).with_name("calibrations")
 # No chance is above 1: with this threshold nothing is answered, with the other one everything.
 _NEVER = 1.000001
 _ALWAYS = 0.0
+# Below it an answer is more likely wrong than right.
+_EVEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class Calibration:
     def threshold(self, risk: float = DEFAULT_RISK) -> float:
         """Return the chance from which on to answer so that at most ``risk`` of all questions get a wrong answer.
 
-        That holds in expectation, for questions that are like those of the calibration set.
+        That holds in expectation, for questions that are like those of the calibration set. A bound on the whole
+        leaves room, with a good reader, for single answers that are more likely wrong than right: unless half of all
+        may be wrong none of those is given.
 
         Source: Angelopoulos, Bates, Fisch, Lei and Schuster, "Conformal Risk Control", ICLR 2024, equation 4, with
         the loss "answered, and wrong", which never grows with the threshold. Raises UsageError for a risk outside
@@ -71,7 +75,7 @@ class Calibration:
             if (wrong + 1) / (n + 1) > risk:
                 break
             threshold = chance
-        return threshold
+        return max(threshold, _EVEN) if risk < _EVEN else threshold
 
 
 def dump_calibration(calibration: Calibration) -> str:

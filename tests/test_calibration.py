@@ -25,7 +25,7 @@ def calibration(scores: list[tuple[float, int]]) -> Calibration:
 SCORES = st.lists(st.tuples(st.sampled_from([i / 20 for i in range(21)]), st.integers(0, 1)), min_size=30, max_size=90)
 
 
-@given(SCORES, st.floats(0.05, 0.5))
+@given(SCORES, st.floats(0.05, 0.9))
 def test_the_threshold_is_the_lowest_that_keeps_the_bound(scores: list[tuple[float, int]], risk: float) -> None:
     def bound(threshold: float) -> float:
         return (sum(chance >= threshold and not right for chance, right in scores) + 1) / (len(scores) + 1)
@@ -33,7 +33,12 @@ def test_the_threshold_is_the_lowest_that_keeps_the_bound(scores: list[tuple[flo
     threshold = calibration(scores).threshold(risk)
 
     assert bound(threshold) <= risk
-    assert all(bound(chance) > risk for chance, _ in scores if chance < threshold)
+    assert all(bound(chance) > risk or (chance < 0.5 and risk < 0.5) for chance, _ in scores if chance < threshold)
+
+
+@given(SCORES, st.floats(0.05, 0.49))
+def test_no_answer_is_given_that_is_more_likely_wrong_than_right(scores: list[tuple[float, int]], risk: float) -> None:
+    assert calibration(scores).threshold(risk) >= 0.5
 
 
 @given(SCORES)
