@@ -110,7 +110,7 @@ def is_as_asked(index: Path, manifest: Manifest, url: str, *, say: Callable[[str
 
 
 def unused_collections(index: Path) -> list[Served]:
-    """Return what the index has on servers and no generation needs, one that a reader holds among them."""
+    """Return what the index has on servers and no generation needs; one that a reader holds is a generation still."""
     needed: set[Served | None] = set()
     for path in index.glob(f"gen-*/{MANIFEST_NAME}"):
         try:

@@ -115,9 +115,10 @@ class Server:
             status, answer = self._exchange(method, path, None if body is None else json.dumps(body).encode())
         except HTTPException as error:
             raise self._nonsense(f"{type(error).__name__}: {error}") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # The second one is how Python refuses a host name that cannot be one.
             raise ServerError(
-                f"the Chroma server {self.url} cannot be reached: {error.strerror or error}",
+                f"the Chroma server {self.url} cannot be reached: {getattr(error, 'strerror', '') or error}",
                 fix=f"start the server and run the command again, or {self._instead}",
             ) from error
         try:
