@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qa.errors import StorageError
 from qa.generation import commit, next_generation, number_of
-from qa.manifest import MANIFEST_NAME, FileRecord, Manifest, write_files, write_manifest
+from qa.manifest import MANIFEST_NAME, FileRecord, Manifest, Served, write_files, write_manifest
 from qa.parts import measure_folder
 from qa.passages import StoredChunk
 from qa.verify import verify_apart
@@ -50,17 +50,25 @@ def is_disk_full(error: BaseException, index: Path) -> bool:
     return "disk is full" in str(error) or (index.is_dir() and shutil.disk_usage(index).free < _FULL_BYTES)
 
 
-def make_generation(index: Path, fill: Callable[[Path], Manifest], records: Sequence[FileRecord]) -> int:
+def make_generation(
+    index: Path,
+    fill: Callable[[Path], Manifest],
+    records: Sequence[FileRecord],
+    *,
+    serve: Callable[[Path, Manifest], Served] | None = None,
+) -> int:
     """Let ``fill`` write the parts of a new generation, verify it, make it current; return its number.
 
-    Whatever fails or interrupts leaves the generation in use as it was. Raises IndexDamagedError when
-    the parts do not agree.
+    ``serve`` gives its rows to a server, unless ``fill`` says that one has them already. Whatever fails or
+    interrupts leaves the generation in use as it was. Raises IndexDamagedError when the parts do not agree.
     """
     folder = next_generation(index)
     try:
         manifest = fill(folder)
         # Before the parts are measured: Chroma writes to a store that it only opens.
         verify_apart(folder, manifest.chunks)
+        if serve and manifest.served is None:
+            manifest = replace(manifest, served=serve(folder, manifest))
         write_files(folder, records)
         parts = measure_folder(folder, without=MANIFEST_NAME)
         write_manifest(folder, replace(manifest, generation=number_of(folder), parts=parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -23,7 +24,7 @@ class Settings:
 
     ``model``, ``reader``, ``encoding`` and ``sources`` are empty when nobody set them; ``max_file_mb`` is the
     size above which a file is refused (10**6 bytes); ``engine`` is the dense search: "exact", "chroma", or
-    "auto" for what suits the size of the index.
+    "auto" for what suits the size of the index; ``store`` is the URL of a Chroma server, "" for none.
     """
 
     folder: Path | None = None
@@ -36,11 +37,14 @@ class Settings:
     encoding: str = ""
     max_file_mb: int = 200
     engine: str = "auto"
+    store: str = ""
 
 
 _KEYS = {f.name for f in fields(Settings)} - {"folder"}
 _LISTS = {"sources", "exclude"}
 ENGINES = ("auto", "exact", "chroma")
+_STORE = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+):([0-9]{1,5})/?", re.IGNORECASE)
+_MAX_PORT = 65535
 
 
 def find_config(start: Path) -> Path | None:
@@ -73,6 +77,8 @@ def _check(key: str, value: Any, path: Path) -> Any:
         raise ConfigError(f"{path}: max_file_mb must be at least 1, not {value}", fix=f"edit {key} in {path}")
     if key == "engine":
         return _engine(value, f"{path}: engine", f"edit engine in {path}")
+    if key == "store":
+        return _store(value, f"{path}: store", f"edit store in {path}")
     return tuple(value) if key in _LISTS else value
 
 
@@ -80,6 +86,14 @@ def _engine(value: str, what: str, fix: str) -> str:
     if value not in ENGINES:
         raise ConfigError(f"{what} must be one of {', '.join(ENGINES)}, not {value!r}", fix=fix)
     return value
+
+
+def _store(value: str, what: str, fix: str) -> str:
+    """Return the URL of a Chroma server in the form in which URLs are compared; "" stays."""
+    match = _STORE.fullmatch(value)
+    if value and (match is None or not 0 < int(match[3]) <= _MAX_PORT):
+        raise ConfigError(f"{what} must be http://HOST:PORT or https://HOST:PORT, not {value!r}", fix=fix)
+    return f"{match[1]}://{match[2]}:{int(match[3])}".lower() if match else ""
 
 
 def _model_name(value: str, start: Path) -> str:
@@ -136,6 +150,8 @@ def load_settings(start: Path, environ: Mapping[str, str] = os.environ) -> Setti
         changes["reader"] = _reader_name(environ["QA_READER"], Path.cwd())
     if environ.get("QA_ENGINE"):
         changes["engine"] = _engine(environ["QA_ENGINE"], "QA_ENGINE", "set QA_ENGINE to one of them, or unset it")
+    if environ.get("QA_STORE"):
+        changes["store"] = _store(environ["QA_STORE"], "QA_STORE", "set QA_STORE to such a URL, or unset it")
     values = {f.name: getattr(settings, f.name) for f in fields(Settings)}
     return Settings(**(values | changes))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from qa.cache import examine_cache, mend_cache
 from qa.config import Settings
 from qa.encoder import encoder_folder, read_card
-from qa.errors import IndexBusyError, IndexDamagedError, QaError, StorageError
+from qa.errors import IndexBusyError, IndexDamagedError, QaError, ServerError, StorageError
 from qa.generation import CACHE_NAME, SCRATCH_PREFIX, current, drop_unused, unused
 from qa.indexer import build_index
 from qa.locks import is_writable, left_behind, no_writer, writer_lock
@@ -21,6 +21,7 @@ from qa.manifest import CHROMA_NAME, FileStatus, Manifest, read_files, read_mani
 from qa.models import find_model
 from qa.parts import problem, sha256_of
 from qa.previous import CHUNKER, known
+from qa.publisher import compare_served, unused_collections, withdraw
 from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED
 from qa.store import chroma_version
 from qa.verify import verify_apart
@@ -99,6 +100,22 @@ def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
     return _ok("agreement", detail)
 
 
+def _server(index: Path, folder: Path, manifest: Manifest) -> Iterator[Finding]:
+    """Yield the finding about the server that has the rows too, where one has them."""
+    if manifest.served is None:
+        return
+    try:
+        found, searched = compare_served(folder, manifest, manifest.served)
+    except IndexDamagedError as error:
+        yield _bad("server", str(error), Remedy.REBUILD, index)
+    except ServerError as error:
+        yield _bad("server", str(error), Remedy.USER, index, error.fix)
+    else:
+        which = "each" if found == searched else f"{found} of them"
+        detail = f"{manifest.served.url} holds the same {manifest.chunks} vectors, and finds {which} by its own vector"
+        yield _ok("server", detail)
+
+
 def _encoder(index: Path, manifest: Manifest) -> Finding:
     folder = encoder_folder(index, manifest.model_checksum)
     card = read_card(folder)
@@ -159,6 +176,7 @@ def _cache(index: Path) -> Finding:
 
 def _leftovers(index: Path) -> Finding:
     found = [p.name for p in unused(index)]
+    found += [f"{place.collection} on {place.url}" for place in unused_collections(index)]
     if found:
         return _bad("leftovers", f"left by a run that was killed: {', '.join(found)}", Remedy.CLEAN, index)
     return _ok("leftovers", "none")
@@ -209,6 +227,7 @@ def _examine(index: Path) -> Iterator[Finding]:
     yield files
     if files.passed:
         yield _agreement(index, folder, manifest)
+        yield from _server(index, folder, manifest)
         yield _sources(index, folder, manifest)
     yield _encoder(index, manifest)
     yield _model(index, manifest)
@@ -224,6 +243,7 @@ def repair(index: Path, settings: Settings, findings: list[Finding], *, say: Cal
     if Remedy.CLEAN in remedies:
         with writer_lock(index):
             drop_unused(index)
+            withdraw(index, say=say)
     if any(f.check == "cache" for f in findings):
         with writer_lock(index):
             mend_cache(index / CACHE_NAME)

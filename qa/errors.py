@@ -13,6 +13,7 @@
     +-- SourceError             a folder or file named by the user cannot be read at all
     +-- ModelError              a model is missing, damaged or cannot be loaded
     +-- StorageError            no disk space, no permission
+    +-- ServerError             the Chroma server cannot be reached, or does not answer as it should
 
     LoadError                   one document cannot be read; a row in the report, never fatal
 
@@ -78,6 +79,10 @@ class ModelError(QaError):
 
 class StorageError(QaError):
     """The disk is full, or a folder may not be written."""
+
+
+class ServerError(QaError):
+    """The Chroma server of an index cannot be reached, or does not answer as it should."""
 
 
 class LoadError(Exception):

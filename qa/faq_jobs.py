@@ -29,8 +29,8 @@ _own: dict[str, Any] = {}
 Answered = tuple[PageItem, list[str]]
 
 
-def _open(index: str, fingerprint: str) -> None:
-    generation = Generation(Path(index))
+def _open(index: str, engine: str, fingerprint: str) -> None:
+    generation = Generation(Path(index), engine=engine)
     _own["is_same"] = generation.manifest.fingerprint == fingerprint
     _own["maker"] = PageMaker(generation)
 
@@ -144,7 +144,7 @@ def _answers(generation: Generation, entries: Iterable[Entry], jobs: int) -> Ite
         # A forked process would inherit the threads' locks of ONNX Runtime in whatever state they are.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_open,
-        initargs=(str(generation.index), generation.manifest.fingerprint),
+        initargs=(str(generation.index), generation.engine, generation.manifest.fingerprint),
     )
     try:
         yield from pool.map(_ask, entries, chunksize=4)

@@ -163,7 +163,9 @@ class Generation:
 
     @property
     def dense_engine(self) -> str:
-        """What searches the vectors: "exact", or "chroma" on request and where there are too many."""
+        """What searches the vectors: "exact", "chroma" on request and where there are too many, or "server"."""
+        if self.manifest.served and self.engine != "exact":
+            return "server"
         if self.engine == "auto":
             return "exact" if self.manifest.chunks <= EXACT_LIMIT else "chroma"
         return self.engine

@@ -19,13 +19,14 @@ from qa.encoder import EncoderCard, Vectors, encoder_folder, read_card
 from qa.errors import IndexDamagedError, IndexMismatchError
 from qa.generation import CACHE_NAME, PASSAGES_NAME, VECTORS_NAME, current, drop_unused
 from qa.locks import writer_lock
-from qa.manifest import FileRecord, FileStatus, Manifest, check_hashes, fingerprint, read_manifest
+from qa.manifest import FileRecord, FileStatus, Manifest, Served, check_hashes, fingerprint, read_manifest
 from qa.models import find_model
 from qa.parts import problem
 from qa.passages import Passages, StoredChunk
 from qa.planner import Changes, Plan, add_to_plan, changes
 from qa.previous import CHUNKER, Previous, choose_sources, known, open_previous, remember
 from qa.progress import SilentWatcher, Watcher
+from qa.publisher import is_as_asked, serve, withdraw
 from qa.references import Bibliographies
 from qa.store import chroma_version
 from qa.vectors import vectors_for
@@ -98,7 +99,7 @@ class _Run:
             bibliography = self._find_bibliographies(plan)
             m = previous.manifest
             if m and not found and self._is_current(m, model.checksum):
-                if plan.records != list(previous.files.values()) and not dry:
+                if not dry:
                     self._renew_rows(plan, previous)
                 return self._report(plan, found, m.generation, m.chunks, 0)
             contents = gather(plan, previous, embedder, bibliography, self.watcher)
@@ -147,19 +148,33 @@ class _Run:
         return found
 
     def _renew_rows(self, plan: Plan, previous: Previous) -> None:
-        """The documents are the same, the rows about files are not (a time stamp, a failure).
+        """The documents are the same; perhaps the rows about files are not (a time stamp, a failure), or the server.
 
         A generation is never written after it is current, so the rows go into a copy of it.
         """
         generation = previous.generation
         if generation is None:
             return
+        m, url = generation.manifest, self.settings.store
+        is_served = is_as_asked(self.index, m, url, say=self.say)
+        if is_served and plan.records == list(previous.files.values()):
+            return
+        if not is_served:
+            self.say(f"{url} gets the vectors and texts" if url else "the index is no longer on a server")
+            # The server is given what the store says, and another client may have written to it.
+            check_hashes(generation.folder, m)
 
         def fill(folder: Path) -> Manifest:
             copy_generation(generation.folder, folder)
-            return replace(generation.manifest, failed=len(plan.failed))
+            return replace(m, failed=len(plan.failed), served=m.served if is_served else None)
 
-        make_generation(self.index, fill, plan.records)
+        self._make(fill, plan)
+
+    def _make(self, fill: Callable[[Path], Manifest], plan: Plan) -> int:
+        def on_server(folder: Path, manifest: Manifest) -> Served:
+            return serve(self.index, folder, manifest, self.settings.store, watcher=self.watcher)
+
+        return make_generation(self.index, fill, plan.records, serve=on_server if self.settings.store else None)
 
     def _rehearse(self, plan: Plan, found: Changes, contents: Contents, embedder: Embedder) -> Report:
         """Report what a run would do, without writing anything."""
@@ -199,7 +214,7 @@ class _Run:
             self.watcher.start("verifying", 0)
             return manifest
 
-        number = make_generation(self.index, fill, plan.records)
+        number = self._make(fill, plan)
         return self._report(plan, found, number, len(everything), embedded)
 
     def _may_add(self, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> bool:
@@ -243,7 +258,7 @@ class _Run:
             self.watcher.start("verifying", 0)
             return manifest
 
-        return make_generation(self.index, fill, plan.records)
+        return self._make(fill, plan)
 
     def _manifest(self, plan: Plan, contents: Contents, embedder: Embedder, card: EncoderCard, chunks: int) -> Manifest:
         digest = self.bibliographies.digest()
@@ -344,6 +359,7 @@ def _build(
         report = run.run(sources, rebuild=True, may_download=may_download, dry=False)
     # Only now, when this run itself has let go of the generation before.
     drop_unused(index)
+    withdraw(index, say=say)
     return report
 
 

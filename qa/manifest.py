@@ -60,11 +60,24 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """Where a Chroma server has the rows of a generation too: its ``url`` and the name of the ``collection``."""
+
+    url: str
+    collection: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.url, str) and isinstance(self.collection, str) and self.url and self.collection):
+            raise ValueError("a collection on a server has a URL and a name")
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The head of a generation. ``fingerprint`` depends on contents alone, never on time or place.
 
     ``references`` is the digest of the bibliographies; ``engine`` says what encodes a question:
-    "onnx", or "sentence-transformers" where the model could not be exported.
+    "onnx", or "sentence-transformers" where the model could not be exported; ``served`` is set
+    where questions are searched for on a Chroma server.
     """
 
     generation: int
@@ -88,6 +101,7 @@ class Manifest:
     references: str
     parts: dict[str, Part]
     calibration: dict[str, float] = field(default_factory=dict)
+    served: Served | None = None
     format: int = FORMAT
 
 
@@ -136,6 +150,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data["parts"] = {name: Part(**part) for name, part in data["parts"].items()}
         data["roots"] = tuple(data["roots"])
+        data["served"] = Served(**data["served"]) if data.get("served") else None
         return Manifest(**data)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise IndexDamagedError(f"{path} is not a manifest: {error}", fix=_REBUILD) from error

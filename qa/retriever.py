@@ -20,7 +20,7 @@ from qa.schema import Filters, Hit
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from qa.approximate import StoreSearch
+    from qa.approximate import CandidateSearch
 
 # Chosen on xquad-en, squad2-dev, scifact and policyqa: the fusion beats either search alone on all (bench/README.md).
 BM25_WEIGHT = 0.25
@@ -154,15 +154,15 @@ class Retriever:
         return Retrieval(question, tuple(self._hits(question, near, match, vector, depth=depth, k=k)), vector)
 
     @cached_property
-    def _store(self) -> StoreSearch:
-        from qa.approximate import StoreSearch
+    def _candidates(self) -> CandidateSearch:
+        from qa.approximate import ServerSearch, StoreSearch
 
-        return StoreSearch(self.generation)
+        return ServerSearch(self.generation) if self.generation.manifest.served else StoreSearch(self.generation)
 
     def _nearest(self, vector: Vectors, depth: int, rows: dense.Rows | None) -> list[tuple[int, float]]:
-        if self.generation.dense_engine == "chroma":
-            return self._store.search(vector, depth, rows)
-        return dense.search(self.generation.vectors, vector, depth, rows)
+        if self.generation.dense_engine == "exact":
+            return dense.search(self.generation.vectors, vector, depth, rows)
+        return self._candidates.search(vector, depth, rows)
 
     def _hits(
         self,

@@ -97,6 +97,14 @@ class ChromaReader:
             raise IndexDamagedError("the Chroma store lacks rows that it should have", fix="run: qa index")
         return np.asarray([by_id[i] for i in ids], dtype=np.float32)
 
+    def rows(self, ids: Sequence[str]) -> tuple[list[str], list[Metadata]]:
+        """Return the texts and the metadata of ``ids``, in their order."""
+        got: Any = self._collection.get(ids=list(ids), include=["documents", "metadatas"])
+        by_id = {i: (text, dict(m)) for i, text, m in zip(got["ids"], got["documents"], got["metadatas"], strict=True)}
+        if len(by_id) != len(set(ids)):
+            raise IndexDamagedError("the Chroma store lacks rows that it should have", fix="run: qa index")
+        return [by_id[i][0] for i in ids], [by_id[i][1] for i in ids]
+
     def search(
         self, vectors: Vectors, k: int, *, allowed: Sequence[str] | None = None
     ) -> list[list[tuple[str, float]]]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -36,6 +38,19 @@ def _expect(claim: bool, failure: str) -> None:
         raise IndexDamagedError(failure, fix=_REBUILD)
 
 
+class Store(Protocol):
+    """A Chroma collection, wherever it is."""
+
+    def count(self) -> int:
+        """Return the number of rows."""
+
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        """Return the vectors (n, d) of ``ids``, in their order."""
+
+    def search(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
+        """Return for each vector the ``k`` nearest ids with their cosine, best first."""
+
+
 def verify(folder: Path, count: int, *, sample: int = _SAMPLE) -> tuple[int, int]:
     """Compare the parts of a generation of ``count`` chunks. Raises IndexDamagedError at the first difference.
 
@@ -47,27 +62,40 @@ def verify(folder: Path, count: int, *, sample: int = _SAMPLE) -> tuple[int, int
     store = ChromaReader(folder / CHROMA_NAME)
     _expect(passages.count == count, f"passages.db has {passages.count} passages, not {count}")
     _expect(len(vectors) == count, f"vectors.npy has {len(vectors)} rows, not {count}")
-    _expect(store.count() == count, f"the Chroma store has {store.count()} rows, not {count}")
     ids = passages.chunk_ids(range(count))
     _expect(sorted(ids.values()) == store.ids(), "passages.db and the Chroma store hold different chunks")
+    found = compare(vectors, ids, store, sample=sample)
+    store.close()
+    passages.close()
+    return found
+
+
+def compare(
+    vectors: Vectors, ids: Mapping[int, str], store: Store, *, sample: int, name: str = "Chroma"
+) -> tuple[int, int]:
+    """Compare the ``vectors`` (n, d) with the store, which has each under its id by row.
+
+    Raises IndexDamagedError at the first difference; returns what ``verify`` does. ``name`` is the store's in messages.
+    """
+    count = len(vectors)
+    _expect(store.count() == count, f"{name} has {store.count()} rows, not {count}")
     for at in range(0, count, _STEP):
         rows = range(at, min(at + _STEP, count))
         ours = np.asarray(vectors[rows.start : rows.stop])
         _expect(bool(np.isfinite(ours).all()), "vectors.npy has vectors that are no numbers")
         theirs = store.vectors([ids[row] for row in rows])
-        _expect(np.allclose(theirs, ours, atol=1e-6), "Chroma and vectors.npy hold different vectors")
+        same = theirs.shape == ours.shape and np.allclose(theirs, ours, atol=1e-6)
+        _expect(same, f"{name} and vectors.npy hold different vectors")
     searched = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(int)) if count else np.arange(0)
     found = sum(_found(np.asarray(vectors[searched[at : at + _STEP]]), store) for at in range(0, len(searched), _STEP))
-    store.close()
-    passages.close()
     _expect(
         found >= _MUST_FIND * len(searched),
-        f"the Chroma store finds only {found} of {len(searched)} chunks by their own vectors",
+        f"{name} finds only {found} of {len(searched)} chunks by their own vectors",
     )
     return found, len(searched)
 
 
-def _found(vectors: Vectors, store: ChromaReader) -> int:
+def _found(vectors: Vectors, store: Store) -> int:
     """Return for how many vectors the nearest in the store is their own, or that of a passage with the same text."""
     return sum(bool(hits) and hits[0][1] > 0.9999 for hits in store.search(vectors, 1))
 

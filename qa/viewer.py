@@ -19,7 +19,11 @@ from qa.manifest import FileRecord, FileStatus, read_files
 from qa.passages import Passages, matches
 from qa.text import Lines
 
-_SEARCH = {"exact": "exact, every vector is compared", "chroma": "Chroma, approximate"}
+_SEARCH = {
+    "exact": "exact, every vector is compared",
+    "chroma": "Chroma, approximate",
+    "server": "a Chroma server, approximate",
+}
 _PLACE = re.compile(r"(?P<name>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
@@ -127,6 +131,7 @@ class Status:
             "query_engine": m.engine,
             "query_engine_reason": self.reason,
             "search_engine": self.generation.dense_engine,
+            "served": asdict(m.served) if m.served else None,
             "chunker": m.chunker,
             "chromadb": m.chromadb,
             "qa": m.qa,
@@ -146,12 +151,15 @@ class Status:
         made = datetime.fromisoformat(f["created_at"])
         days = (datetime.now(UTC) - made).days
         age = "today" if days < 1 else f"{days} day{'s' * (days != 1)} ago"
+        served = f["served"]
+        store = [("store", f"{served['url']}, collection {served['collection']}")] if served else []
         return [
             ("index", f"{f['index']} (generation {f['generation']}, {f['fingerprint']})"),
             ("sources", ", ".join(f["sources"])),
             ("documents", f"{f['documents']} in {f['files']} files, {f['chunks']} chunks"),
             ("model", f"{f['model']} ({f['model_checksum'][:12]}), questions by {f['query_engine']}{why}"),
             ("search", _SEARCH[f["search_engine"]]),
+            *store,
             ("made", f"{made:%Y-%m-%d %H:%M} UTC ({age}) with qa {f['qa']}, chromadb {f['chromadb']}"),
             ("size", f"{self.size / 1e6:.1f} MB, cache {self.cache_size / 1e6:.1f} MB"),
             ("changed since", ", ".join(self.stale) if self.stale else "no file"),

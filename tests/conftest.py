@@ -33,16 +33,25 @@ class SocketBlockedError(AssertionError):
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = socket.socket.connect
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+    has_server = request.node.get_closest_marker("server") is not None
 
-    def refuse(self: socket.socket, address: Any) -> None:
-        if self.family != getattr(socket, "AF_UNIX", None):
+    def is_allowed(address: Any) -> bool:
+        return has_server and address[0] == "127.0.0.1"
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None) and not is_allowed(address):
             raise SocketBlockedError(f"a socket to {address} was opened")
         connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: refuse(socket.socket(), a))
+    def guarded_resolve(*address: Any, **options: Any) -> Any:
+        if not is_allowed(address):
+            raise SocketBlockedError(f"the name {address} was looked up")
+        return resolve(*address, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_resolve)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,42 @@ def test_engine_is_one_of_three_and_the_variable_wins(tmp_path: Path) -> None:
     write_config(tmp_path, 'engine = "faiss"')
     with pytest.raises(ConfigError, match="engine must be one of auto, exact, chroma, not 'faiss'"):
         load_settings(tmp_path, {})
+
+
+def test_store_is_the_url_of_a_server_and_the_variable_wins(tmp_path: Path) -> None:
+    write_config(tmp_path, 'store = "http://Chroma.Example:8000/"')
+
+    assert load_settings(tmp_path, {}).store == "http://chroma.example:8000"
+    assert load_settings(tmp_path, {"QA_STORE": "https://[::1]:443"}).store == "https://[::1]:443"
+    assert load_settings(tmp_path, {"QA_STORE": ""}).store == "http://chroma.example:8000"
+    write_config(tmp_path, 'store = ""')
+    assert load_settings(tmp_path, {}).store == Settings().store == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000",
+        "ftp://localhost:8000",
+        "http://localhost",
+        "http://:8000",
+        "http://localhost:0",
+        "http://localhost:65536",
+        "http://localhost:8000/api/v2",
+        "http://user:word@localhost:8000",
+        "http://localhost:8000?tenant=x",
+        "http://local host:8000",
+        "http://localhost:8000\n",
+        "http://localhost:٨",
+        "chroma",
+    ],
+)
+def test_store_that_is_no_such_url_is_named(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="QA_STORE must be http://HOST:PORT") as caught:
+        load_settings(tmp_path, {"QA_STORE": url})
+    path = write_config(tmp_path, f"store = {json.dumps(url)}")
+    with pytest.raises(ConfigError, match=r"qa\.toml: store must be http://HOST:PORT") as written:
+        read_config(path)
+
+    assert caught.value.exit_code == written.value.exit_code == 2
+    assert str(path) in written.value.fix

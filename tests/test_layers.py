@@ -16,7 +16,8 @@ LAYERS: list[set[str]] = [
     {"faq_page"}
     | {"question_parts", "walker", "chunker", "manifest", "embedder", "passages", "reader", "cache", "store", "dense"},
     {"faq_seal"}
-    | {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"},
+    | {"relevance", "gold_template", "loader", "sparse", "generation", "question", "vectors", "other_readers"}
+    | {"server", "ledger"},
     {"approximate"},
     {
         "completion",
@@ -33,7 +34,7 @@ LAYERS: list[set[str]] = [
         "quantities",
         "watching",
     },
-    {"builder", "selection", "contents", "pins", "faq_check"},
+    {"builder", "publisher", "selection", "contents", "pins", "faq_check"},
     {"indexer", "conflicts"},
     {"output", "abstention", "doctor", "upkeep"},
     {"reader_choice"},
