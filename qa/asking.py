@@ -60,7 +60,7 @@ def run_ask(
     text = check(question_from(question))
     with open_index(index, quiet=quiet) as generation:
         answerer = Answerer(generation, reader_for(reader, quiet=quiet))
-        answer = answerer.ask(text, k=k, filters=filters_of(topic, kind, source), risk=risk)
+        answer = answerer.ask(text, k=k, filters=filters_of(topic, kind, source), risk=risk, is_last=True)
         if json_:
             from qa import output
 

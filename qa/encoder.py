@@ -195,6 +195,10 @@ class QueryEncoder:
             vectors[batch] = self._run([encodings[i] for i in batch])
         return unit(vectors)
 
+    def release(self) -> None:
+        """Let go of the network's memory; it is loaded again when something is to be encoded."""
+        self.__dict__.pop("_session", None)
+
     def encode_queries(self, texts: list[str]) -> Vectors:
         """Return the unit vectors (n, dimension) of questions, float32."""
         return self._encode([self.card.query_prompt + text for text in texts])

@@ -109,3 +109,13 @@ def test_no_library_keeps_a_diary_of_its_use(shipped_index: Path, tmp_path: Path
 
     # ONNX Runtime's goes to ~/.cache and is sent to its maker from there.
     assert [str(p) for p in home.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("4", "4")])
+def test_numpy_starts_no_threads_unless_it_is_told_to(given: str | None, expected: str) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    program = "import os, qa; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    more = {} if given is None else {"OPENBLAS_NUM_THREADS": given}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env | more)
+
+    assert done.stdout.strip() == expected

@@ -369,6 +369,19 @@ def test_same_question_twice_gives_the_same_hits_and_vector(shipped_index: Path)
 
 
 @pytest.mark.model
+def test_encoder_that_was_let_go_comes_back_with_the_same_vectors(shipped_index: Path) -> None:
+    with Generation(shipped_index) as generation:
+        retriever = Retriever(generation)
+        before = retriever.search("Who rescinded the MOAs?")
+        assert "_session" in vars(retriever.encoder)
+        retriever.release()
+        assert "_session" not in vars(retriever.encoder)
+        after = retriever.search("Who rescinded the MOAs?")
+
+    assert (before.hits, before.vector.tobytes()) == (after.hits, after.vector.tobytes())
+
+
+@pytest.mark.model
 def test_as_many_passages_come_as_are_asked_for(retriever: Retriever) -> None:
     count = retriever.generation.passages.count
     assert count > DEPTH
