@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qa.config import Settings, shipped_corpus
-from qa.embedder import Embedder
-from qa.encoder import Vectors, unit
+from qa.encoder import QueryEncoder, Vectors, unit
 from qa.generation import Generation
 from qa.indexer import build_index
 
@@ -68,16 +67,16 @@ def make_index(folder: Path, chunks: int, shipped: Path) -> Path:
     write_documents(folder / "documents", chunks)
     index = folder / "index"
     shutil.copytree(shipped / "encoder", index / "encoder")
-    real = Embedder.encode_passages
+    real = QueryEncoder.encode_passages
 
-    def stand_in(self: Embedder, texts: list[str]) -> Vectors:  # noqa: ARG001 - the method's own signature
+    def stand_in(self: QueryEncoder, texts: list[str]) -> Vectors:  # noqa: ARG001 - the method's own signature
         return random_vectors(texts) if texts else np.zeros((0, 384), dtype=np.float32)
 
-    Embedder.encode_passages = stand_in  # type: ignore[method-assign]
+    QueryEncoder.encode_passages = stand_in  # type: ignore[method-assign]
     try:
         build_index(index, Settings(), paths=[folder / "documents"])
     finally:
-        Embedder.encode_passages = real  # type: ignore[method-assign]
+        QueryEncoder.encode_passages = real  # type: ignore[method-assign]
     return index
 
 
