@@ -68,6 +68,11 @@ def edit_manifest(index: Path, **changes: Any) -> None:
     write_manifest(folder, replace(read_manifest(folder), **changes))
 
 
+def snapshot(index: Path) -> dict[Path, tuple[int, bytes | bool]]:
+    """Return each file and folder, its bytes, and when anything was made or removed in it."""
+    return {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]}
+
+
 def spoil_a_part(index: Path) -> None:
     """Damage a file that no other check looks at: where files are damaged the parts are not opened to be compared."""
     (generation_of(index) / "files.json").write_text("[]", encoding="utf-8")
@@ -95,23 +100,22 @@ def test_read_only_index_is_examined_without_writing_to_it(index: Path, monkeypa
     # The modes themselves are tested in test_locks: a whole index cannot be given to nobody.
     for module in ("qa.locks", "qa.doctor"):
         monkeypatch.setattr(f"{module}.is_writable", lambda _: False)
-    # Each file and folder, its bytes, and when anything was made or removed in it.
-    before = {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]}
+    before = snapshot(index)
     found = list(examine(index))
 
     assert [f.check for f in found] == CHECKS
     assert all(f.passed for f in found)
     assert found[0].detail == "not needed: the index is read-only"
-    assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]} == before
+    assert snapshot(index) == before
 
 
 def test_looking_at_the_cache_writes_nothing(run_cli: RunCli, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qa.locks.is_writable", lambda _: False)
-    before = {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]}
+    before = snapshot(index)
     found = json.loads(run_cli("cache", "--index", str(index), "--json").out)
 
     assert (found["vectors"], found["in_use"]) == (1, 1)
-    assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in [index, *index.rglob("*")]} == before
+    assert snapshot(index) == before
 
 
 def test_damaged_cache_that_is_looked_at_is_named_and_kept(run_cli: RunCli, index: Path) -> None:

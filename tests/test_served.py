@@ -25,21 +25,14 @@ from qa.progress import SilentWatcher
 from qa.publisher import compare_served
 from qa.questions_file import Entry
 from qa.retriever import Retriever
-from qa.schema import Filters
 from tests.chroma_server import COLLECTIONS, ENDLESS, ChromaServer, Proxy, chroma_server, free_port
 from tests.conftest import RunCli
+from tests.same_hits import assert_same_hits
 
 pytestmark = [pytest.mark.model, pytest.mark.server]
 
 FERRY = "The ferry to Aldbury leaves at noon."
 SECRET = "The zebra of Aldbury is called Marzipan."
-QUESTIONS = ("What is a detainer?", "Who rescinded the MOAs?", "287(g)", 'opt out of "Secure Communities"', "zebra")
-NARROWED = (
-    Filters(),
-    Filters(topics=("timeline",)),
-    Filters(kinds=("court",)),
-    Filters(topics=("litigation", "statistics"), kinds=("government",), sources=("*o*",)),
-)
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +124,7 @@ def test_server_gives_the_hits_of_exact_search_and_needs_no_embedding(
     assert report.embedded == 0
     with Generation(index) as asked, Generation(shipped_index, engine="exact") as plain:
         assert asked.dense_engine == "server"
-        served, exact = Retriever(asked), Retriever(plain)
-        for filters in NARROWED:
-            for question in QUESTIONS:
-                for k in (3, 150):
-                    one = served.search(question, k=k, filters=filters).hits
-                    assert one == exact.search(question, k=k, filters=filters).hits
-                    assert one
+        assert_same_hits(Retriever(asked), Retriever(plain))
     assert not list(index.glob("reading-*"))
 
 
