@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qa.manifest import Served
-from qa.parts import sync
+from qa.parts import replace_whole, sync
 
 LEDGER_NAME = "served.json"
 
@@ -25,17 +24,15 @@ class Ledger:
     collections: tuple[Served, ...]
 
     def with_collections(self, collections: Iterable[Served]) -> Ledger:
-        """Return the ledger with these collections, written through to the disk."""
+        """Return the ledger with these collections, written through to the disk. Raises StorageError."""
         changed = Ledger(self.index, self.identity, tuple(dict.fromkeys(collections)))
-        draft = self.index / f"{LEDGER_NAME}.new"
         data = {
             "identity": self.identity,
             "index": str(self.index.resolve()),
             "collections": [[c.url, c.collection] for c in changed.collections],
         }
-        draft.write_text(json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        sync(draft)
-        os.replace(draft, self.index / LEDGER_NAME)
+        text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        replace_whole(self.index / LEDGER_NAME, text.encode("utf-8"), fix=f"make {self.index} writable")
         sync(self.index)
         return changed
 
