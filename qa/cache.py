@@ -164,9 +164,6 @@ class VectorCache:
     def _is_kept(self, text: bytes, model: str, keep: Collection[bytes]) -> bool:
         return model == self.model and text in keep
 
-    def __len__(self) -> int:
-        return int(self._connection.execute("select count(*) from vectors").fetchone()[0])
-
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
@@ -221,17 +218,26 @@ def known_keys(path: Path, model: str) -> set[bytes]:
     """Return the keys whose vectors a cache file has; it need not exist, and nothing is written beside it."""
     try:
         with _reading(path) as connection:
-            rows = connection.execute("select text, vector from vectors where model = ?", [model])
-            return {text for text, blob in rows if _opened(blob) is not None}
+            return _intact(connection, model)
     except (sqlite3.DatabaseError, OSError):
         return set()
 
 
-def count_vectors(path: Path) -> int:
-    """Return how many vectors a cache file has. Raises IndexDamagedError when it cannot be read."""
+def count_vectors(path: Path, model: str, keys: Collection[bytes]) -> tuple[int, int]:
+    """Return how many vectors a cache file has, and how many of ``model`` for ``keys``; nothing is written beside it.
+
+    Raises IndexDamagedError when it cannot be read.
+    """
     try:
         with _reading(path) as connection:
-            return int(connection.execute("select count(*) from vectors").fetchone()[0])
+            count = connection.execute("select count(*) from vectors").fetchone()[0]
+            return int(count), len(_intact(connection, model).intersection(keys))
     except (sqlite3.DatabaseError, OSError) as error:
         fix = f"run: qa doctor --fix --index {path.parent}"
         raise IndexDamagedError(f"{path} cannot be read: {error}", fix=fix) from error
+
+
+def _intact(connection: sqlite3.Connection, model: str) -> set[bytes]:
+    """Return the keys whose vectors are what was written."""
+    rows = connection.execute("select text, vector from vectors where model = ?", [model])
+    return {text for text, blob in rows if _opened(blob) is not None}

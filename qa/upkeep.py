@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qa.cache import VectorCache, count_vectors, known_keys, text_hash
+from qa.cache import VectorCache, count_vectors, text_hash
 from qa.errors import IndexMissingError
 from qa.generation import CACHE_NAME, Generation
 from qa.locks import no_writer, writer_lock
@@ -19,8 +19,8 @@ def _in_use(index: Path) -> tuple[set[bytes], str]:
 
 
 def _state(path: Path, keys: set[bytes], checksum: str) -> dict[str, Any]:
-    in_use = len(keys & known_keys(path, checksum))
-    return {"path": str(path), "vectors": count_vectors(path), "in_use": in_use, "size": path.stat().st_size}
+    count, in_use = count_vectors(path, checksum, keys)
+    return {"path": str(path), "vectors": count, "in_use": in_use, "size": path.stat().st_size}
 
 
 def state_of_cache(index: Path) -> dict[str, Any]:
