@@ -20,10 +20,9 @@ from qa.passages import Passages
 from qa.progress import Watcher
 from qa.server import Server, ServerCollection
 from qa.store import ChromaReader
-from qa.verify import compare
+from qa.verify import SAMPLE, compare
 
 _STEP = 1000
-_SAMPLE = 64
 _INSTEAD = "take store out of qa.toml (QA_STORE) and run: qa index"
 
 
@@ -45,7 +44,7 @@ def serve(index: Path, folder: Path, manifest: Manifest, url: str, *, watcher: W
     _upload(folder, manifest.chunks, collection, watcher)
     watcher.start("verifying", 0)
     try:
-        _compare(folder, manifest.chunks, collection, url, sample=_SAMPLE)
+        _compare(folder, manifest.chunks, collection, url, sample=SAMPLE)
     except IndexDamagedError as error:
         raise ServerError(
             f"{url} did not keep what it was given: {error}", fix=f"look at the server's log, or {_INSTEAD}"

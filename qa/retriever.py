@@ -162,7 +162,8 @@ class Retriever:
     def _candidates(self) -> CandidateSearch:
         from qa.approximate import ServerSearch, StoreSearch
 
-        return ServerSearch(self.generation) if self.generation.manifest.served else StoreSearch(self.generation)
+        kind = ServerSearch if self.generation.dense_engine == "server" else StoreSearch
+        return kind(self.generation)
 
     def _nearest(self, vector: Vectors, depth: int, rows: dense.Rows | None) -> list[tuple[int, float]]:
         if self.generation.dense_engine == "exact":

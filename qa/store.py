@@ -91,19 +91,21 @@ class ChromaReader:
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
         """Return the vectors (n, d) of ``ids``, in their order."""
-        got: Any = self._collection.get(ids=list(ids), include=["embeddings"])
-        by_id = dict(zip(got["ids"], got["embeddings"], strict=True))
-        if len(by_id) != len(set(ids)):
-            raise IndexDamagedError("the Chroma store lacks rows that it should have", fix="run: qa index")
-        return np.asarray([by_id[i] for i in ids], dtype=np.float32)
+        (vectors,) = self._columns(ids, "embeddings")
+        return np.asarray(vectors, dtype=np.float32)
 
     def rows(self, ids: Sequence[str]) -> tuple[list[str], list[Metadata]]:
         """Return the texts and the metadata of ``ids``, in their order."""
-        got: Any = self._collection.get(ids=list(ids), include=["documents", "metadatas"])
-        by_id = {i: (text, dict(m)) for i, text, m in zip(got["ids"], got["documents"], got["metadatas"], strict=True)}
-        if len(by_id) != len(set(ids)):
+        texts, metadata = self._columns(ids, "documents", "metadatas")
+        return texts, [dict(m) for m in metadata]
+
+    def _columns(self, ids: Sequence[str], *names: str) -> list[list[Any]]:
+        """Return what the rows of ``ids`` have under each of ``names``, in the order of ``ids``."""
+        got: Any = self._collection.get(ids=list(ids), include=list(names))
+        place = {chunk_id: at for at, chunk_id in enumerate(got["ids"])}
+        if len(place) != len(set(ids)):
             raise IndexDamagedError("the Chroma store lacks rows that it should have", fix="run: qa index")
-        return [by_id[i][0] for i in ids], [by_id[i][1] for i in ids]
+        return [[got[name][place[i]] for i in ids] for name in names]
 
     def search(
         self, vectors: Vectors, k: int, *, allowed: Sequence[str] | None = None

@@ -23,7 +23,8 @@ from qa.manifest import CHROMA_NAME
 from qa.passages import Passages
 from qa.store import ChromaReader
 
-_SAMPLE = 64
+# So many chunks are searched for by their own vectors where nobody asks for all.
+SAMPLE = 64
 _STEP = 1000
 # Chroma's graph is approximate: of 64,527 passages that are all much alike it did not find 4% by their own vectors.
 # Rows that were lost are no matter of degree: Chroma cannot give their vectors, and each is asked for.
@@ -51,7 +52,7 @@ class Store(Protocol):
         """Return for each vector the ``k`` nearest ids with their cosine, best first."""
 
 
-def verify(folder: Path, count: int, *, sample: int = _SAMPLE) -> tuple[int, int]:
+def verify(folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]:
     """Compare the parts of a generation of ``count`` chunks. Raises IndexDamagedError at the first difference.
 
     Counts, ids and vectors of all. ``sample`` chunks are also searched for in the store by their own vectors;
@@ -100,7 +101,7 @@ def _found(vectors: Vectors, store: Store) -> int:
     return sum(bool(hits) and hits[0][1] > 0.9999 for hits in store.search(vectors, 1))
 
 
-def verify_apart(folder: Path, count: int, *, sample: int = _SAMPLE) -> tuple[int, int]:
+def verify_apart(folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]:
     """Verify a generation in a fresh process, as ``verify`` does. Raises IndexDamagedError when it fails or crashes."""
     command = [sys.executable, "-m", "qa.verify", str(folder), str(count), str(sample)]
     limit_s = _TIMEOUT_S + _TIMEOUT_A_CHUNK_S * count
