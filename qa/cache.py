@@ -84,7 +84,7 @@ class VectorCache:
         if error.sqlite_errorcode & 0xFF not in _DAMAGE:
             raise StorageError(
                 f"cannot use {self.path}: {error}",
-                fix="end what holds it, or make it writable, and run the command again",
+                fix="end what holds it, make it writable or free some space on its disk, and run the command again",
             ) from error
         self.was_damaged = True
         for suffix in ("", "-wal", "-shm"):

@@ -7,6 +7,7 @@ becomes current, and is removed after the generation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,7 @@ def serve(index: Path, folder: Path, manifest: Manifest, url: str, *, watcher: W
 
 def _upload(folder: Path, count: int, collection: ServerCollection, watcher: Watcher) -> None:
     vectors = dense.open_vectors(folder / VECTORS_NAME)
-    passages = Passages(folder / PASSAGES_NAME)
-    store = ChromaReader(folder / CHROMA_NAME)
-    try:
+    with closing(Passages(folder / PASSAGES_NAME)) as passages, ChromaReader(folder / CHROMA_NAME) as store:
         for at in range(0, count, _STEP):
             rows = range(at, min(at + _STEP, count))
             by_row = passages.chunk_ids(rows)
@@ -64,18 +63,12 @@ def _upload(folder: Path, count: int, collection: ServerCollection, watcher: Wat
             texts, metadata = store.rows(ids)
             collection.add(ids, np.asarray(vectors[rows.start : rows.stop]), texts, metadata)
             watcher.advance(len(rows))
-    finally:
-        store.close()
-        passages.close()
 
 
 def _compare(folder: Path, count: int, collection: ServerCollection, url: str, *, sample: int) -> tuple[int, int]:
-    passages = Passages(folder / PASSAGES_NAME)
-    try:
+    with closing(Passages(folder / PASSAGES_NAME)) as passages:
         vectors, ids = dense.open_vectors(folder / VECTORS_NAME), passages.chunk_ids(range(count))
         return compare(vectors, ids, collection, sample=sample, name=f"{collection.name} on {url}")
-    finally:
-        passages.close()
 
 
 def compare_served(folder: Path, manifest: Manifest, served: Served) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -37,27 +37,61 @@ def chroma_version() -> str:
 def _client(path: Path) -> ClientAPI:
     logging.getLogger("chromadb").setLevel(logging.CRITICAL)
     import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
     from chromadb.config import Settings
 
-    return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
+    try:
+        return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
+    except BaseException:
+        # Chroma keeps one system for each path, also one that did not start: it would be handed to whoever makes
+        # the next generation, in a folder of the same name (chroma-core/chroma#6499; it has no public way out).
+        SharedSystemClient._identifier_to_system.pop(str(path), None)
+        raise
 
 
-class ChromaWriter:
-    """Writes a new store or adds to a copy of one. ``close`` must be called before its files are read or moved."""
+class _Store:
+    """An open store, closed at the end of a ``with``, also when the work in it fails.
+
+    One that is left open lives on: the next store in a folder of that name would be written to deleted files.
+    """
 
     def __init__(self, path: Path) -> None:
         self._client = _client(path)
-        self._collection: Collection = self._client.get_or_create_collection(
+        try:
+            self._collection = self._open()
+        except BaseException:
+            self._client.close()
+            raise
+
+    def _open(self) -> Collection:
+        return self._client.get_collection(COLLECTION, embedding_function=None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Flush and release the files, which nobody may read or move before."""
+        self._client.close()
+
+
+class ChromaWriter(_Store):
+    """Writes a new store or adds to a copy of one."""
+
+    def _open(self) -> Collection:
+        return self._client.get_or_create_collection(
             COLLECTION,
             embedding_function=None,
             configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}},
         )
-        self._batch = min(self._client.get_max_batch_size(), 2000)
 
     def add(self, ids: Sequence[str], vectors: Vectors, texts: Sequence[str], metadata: Sequence[Metadata]) -> None:
         """Add rows: unit ``vectors`` of shape (n, d), and of each row its id, text and metadata."""
-        for at in range(0, len(ids), self._batch):
-            part = slice(at, at + self._batch)
+        batch = min(self._client.get_max_batch_size(), 2000)
+        for at in range(0, len(ids), batch):
+            part = slice(at, at + batch)
             self._collection.add(
                 ids=list(ids[part]),
                 embeddings=vectors[part],
@@ -65,21 +99,9 @@ class ChromaWriter:
                 metadatas=[dict(m) for m in metadata[part]],
             )
 
-    def close(self) -> None:
-        """Flush and release the files."""
-        self._client.close()
 
-
-class ChromaReader:
+class ChromaReader(_Store):
     """Reads a finished store."""
-
-    def __init__(self, path: Path) -> None:
-        self._client = _client(path)
-        self._collection = self._client.get_collection(COLLECTION, embedding_function=None)
-
-    def close(self) -> None:
-        """Release the files."""
-        self._client.close()
 
     def count(self) -> int:
         """Return the number of rows."""

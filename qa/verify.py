@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -59,16 +60,12 @@ def verify(folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]
     returns how many of them were found first, and how many they are.
     """
     vectors = dense.open_vectors(folder / VECTORS_NAME)
-    passages = Passages(folder / PASSAGES_NAME)
-    store = ChromaReader(folder / CHROMA_NAME)
-    _expect(passages.count == count, f"passages.db has {passages.count} passages, not {count}")
-    _expect(len(vectors) == count, f"vectors.npy has {len(vectors)} rows, not {count}")
-    ids = passages.chunk_ids(range(count))
-    _expect(sorted(ids.values()) == store.ids(), "passages.db and the Chroma store hold different chunks")
-    found = compare(vectors, ids, store, sample=sample)
-    store.close()
-    passages.close()
-    return found
+    with closing(Passages(folder / PASSAGES_NAME)) as passages, ChromaReader(folder / CHROMA_NAME) as store:
+        _expect(passages.count == count, f"passages.db has {passages.count} passages, not {count}")
+        _expect(len(vectors) == count, f"vectors.npy has {len(vectors)} rows, not {count}")
+        ids = passages.chunk_ids(range(count))
+        _expect(sorted(ids.values()) == store.ids(), "passages.db and the Chroma store hold different chunks")
+        return compare(vectors, ids, store, sample=sample)
 
 
 def compare(

@@ -88,10 +88,9 @@ def fill_generation(
     passages.close()
     old = [] if is_new else [open_vectors(folder / VECTORS_NAME)]
     write_vectors(folder / VECTORS_NAME, np.concatenate([*old, addition.vectors]))
-    store = ChromaWriter(folder / CHROMA_NAME)
-    for at in range(0, len(addition.chunks), _STEP):
-        part = slice(at, at + _STEP)
-        ids = [c.chunk.chunk_id for c in addition.chunks[part]]
-        store.add(ids, addition.vectors[part], [c.text for c in addition.chunks[part]], metadata[part])
-        watcher.advance(len(ids))
-    store.close()
+    with ChromaWriter(folder / CHROMA_NAME) as store:
+        for at in range(0, len(addition.chunks), _STEP):
+            part = slice(at, at + _STEP)
+            ids = [c.chunk.chunk_id for c in addition.chunks[part]]
+            store.add(ids, addition.vectors[part], [c.text for c in addition.chunks[part]], metadata[part])
+            watcher.advance(len(ids))
