@@ -13,7 +13,7 @@ from qa.generation import commit, next_generation, number_of
 from qa.manifest import MANIFEST_NAME, FileRecord, Manifest, Served, write_files, write_manifest
 from qa.parts import measure_folder
 from qa.passages import StoredChunk
-from qa.verify import verify_apart
+from qa.verify import Verifier
 
 _SPARE_BYTES = 50 * 10**6
 # With less than this free an error that names no cause is put down to the disk.
@@ -64,9 +64,10 @@ def make_generation(
     """
     folder = next_generation(index)
     try:
-        manifest = fill(folder)
-        # Before the parts are measured: Chroma writes to a store that it only opens.
-        verify_apart(folder, manifest.chunks)
+        with Verifier() as verifier:
+            manifest = fill(folder)
+            # Before the parts are measured: Chroma writes to a store that it only opens.
+            verifier.verify(folder, manifest.chunks)
         if serve and manifest.served is None:
             manifest = replace(manifest, served=serve(folder, manifest))
         write_files(folder, records)

@@ -24,7 +24,7 @@ from qa.previous import CHUNKER, known
 from qa.publisher import compare_served, unused_collections, withdraw
 from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED
 from qa.store import chroma_version
-from qa.verify import verify_apart
+from qa.verify import Verifier
 
 
 class Remedy(StrEnum):
@@ -87,7 +87,8 @@ def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
         # Chroma writes to what it opens, so it is given a copy.
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(folder, scratch)
-        found, searched = verify_apart(scratch, manifest.chunks, sample=manifest.chunks)
+        with Verifier() as verifier:
+            found, searched = verifier.verify(scratch, manifest.chunks, sample=manifest.chunks)
     except IndexDamagedError as error:
         return _bad("agreement", str(error).replace(str(scratch), str(folder)), Remedy.REBUILD, index)
     except OSError as error:

@@ -34,6 +34,11 @@ def chroma_version() -> str:
     return version("chromadb")
 
 
+def load_chroma() -> None:
+    """Import chromadb, which takes about a second, before it is needed."""
+    import chromadb  # noqa: F401
+
+
 def _client(path: Path) -> ClientAPI:
     logging.getLogger("chromadb").setLevel(logging.CRITICAL)
     import chromadb

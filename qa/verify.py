@@ -1,4 +1,4 @@
-"""Checks that the parts of a generation agree, in a process of its own: ``python -m qa.verify FOLDER COUNT SAMPLE``.
+"""Checks that the parts of a generation agree, in a process of its own: ``python -m qa.verify``.
 
 Chroma can end in a segmentation fault on a damaged file; it then takes this process with it and no
 other. Exit code 0 means that all parts agree, and how many of the sample Chroma's search finds is on standard output;
@@ -7,12 +7,13 @@ otherwise the reason is.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from qa.errors import IndexDamagedError, QaError
 from qa.generation import PASSAGES_NAME, VECTORS_NAME
 from qa.manifest import CHROMA_NAME
 from qa.passages import Passages
-from qa.store import ChromaReader
+from qa.store import ChromaReader, load_chroma
 
 # So many chunks are searched for by their own vectors where nobody asks for all.
 SAMPLE = 64
@@ -98,25 +99,49 @@ def _found(vectors: Vectors, store: Store) -> int:
     return sum(bool(hits) and hits[0][1] > 0.9999 for hits in store.search(vectors, 1))
 
 
-def verify_apart(folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]:
-    """Verify a generation in a fresh process, as ``verify`` does. Raises IndexDamagedError when it fails or crashes."""
-    command = [sys.executable, "-m", "qa.verify", str(folder), str(count), str(sample)]
-    limit_s = _TIMEOUT_S + _TIMEOUT_A_CHUNK_S * count
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise IndexDamagedError(f"verifying {folder} took over {limit_s:.0f} s", fix=_REBUILD) from error
-    if done.returncode:
-        last = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise IndexDamagedError(f"{folder} failed its verification: {last}", fix=_REBUILD)
-    found, searched = done.stdout.splitlines()[-1].split()
-    return int(found), int(searched)
+class Verifier:
+    """A process of its own that verifies a generation, as ``verify`` does; it ends with the ``with``.
+
+    It starts and imports Chroma while the generation is still being written, and opens its files when it is told to.
+    """
+
+    def __init__(self) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "qa.verify"], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._process as process:
+            process.kill()
+
+    def verify(self, folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]:
+        """Verify the generation in ``folder``, once. Raises IndexDamagedError when it fails, crashes or hangs."""
+        limit_s = _TIMEOUT_S + _TIMEOUT_A_CHUNK_S * count
+        try:
+            out, err = self._process.communicate(json.dumps([str(folder), count, sample]), timeout=limit_s)
+        except subprocess.TimeoutExpired as error:
+            raise IndexDamagedError(f"verifying {folder} took over {limit_s:.0f} s", fix=_REBUILD) from error
+        if self._process.returncode:
+            last = out.strip() or (err.strip().splitlines() or [f"exit code {self._process.returncode}"])[-1]
+            raise IndexDamagedError(f"{folder} failed its verification: {last}", fix=_REBUILD)
+        found, searched = out.splitlines()[-1].split()
+        return int(found), int(searched)
 
 
 def main() -> None:
-    """Verify the generation named on the command line."""
+    """Verify the generation that standard input names: folder, chunks and sample, as a JSON list."""
+    load_chroma()
+    asked = sys.stdin.read()
+    # Nothing is asked where the writer failed or was killed.
+    if not asked:
+        return
+    folder, count, sample = json.loads(asked)
     try:
-        found, searched = verify(Path(sys.argv[1]), int(sys.argv[2]), sample=int(sys.argv[3]))
+        found, searched = verify(Path(folder), count, sample=sample)
         sys.stdout.write(f"{found} {searched}\n")
     except QaError as error:
         sys.stdout.write(f"{error}\n")

@@ -214,11 +214,11 @@ def test_an_interrupted_run_leaves_the_index_as_it_was(
     report = make_index(folder)
     (folder / "new.txt").write_text("Gulls nest on the breakwater.", encoding="utf-8")
 
-    def interrupt(_folder: Path, _count: int) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("qa.builder.verify_apart", interrupt)
+        patched.setattr("qa.verify.Verifier.verify", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_index()
     assert texts(report.index) == sorted([FIRST, SECOND])

@@ -182,7 +182,7 @@ def test_run_that_was_interrupted_after_embedding_resumes_from_all_of_it(
 
     said: list[str] = []
     with monkeypatch.context() as patched:
-        patched.setattr("qa.builder.verify_apart", interrupt)
+        patched.setattr("qa.verify.Verifier.verify", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_index(folder)
     make_index(folder, say=said.append)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from qa.errors import IndexDamagedError
 from qa.generation import PASSAGES_NAME, VECTORS_NAME
 from qa.manifest import CHROMA_NAME
 from qa.store import ChromaWriter
-from qa.verify import verify, verify_apart
+from qa.verify import Verifier, verify
 from tests.handmade import write_passages
 
 
@@ -42,7 +44,9 @@ def alike(count: int) -> Vectors:
 def test_store_whose_search_misses_a_few_passages_is_sound(tmp_path: Path) -> None:
     # Of these Chroma's graph misses some (8 in one run, the graph is not the same twice); that made a text of 50 MB
     # impossible to index.
-    found, searched = verify_apart(make(tmp_path / "gen", alike(4000)), 4000, sample=4000)
+    folder = make(tmp_path / "gen", alike(4000))
+    with Verifier() as verifier:
+        found, searched = verifier.verify(folder, 4000, sample=4000)
 
     assert searched == 4000
     assert 3600 <= found <= 4000
@@ -64,8 +68,11 @@ def test_one_wrong_vector_in_the_store_is_found_wherever_it_stands(tmp_path: Pat
     wrong[row] = -right[row]
     folder = make(tmp_path / "gen", right, of_store=wrong)
 
-    with pytest.raises(IndexDamagedError, match=r"Chroma and vectors\.npy hold different vectors"):
-        verify_apart(folder, 200, sample=2)
+    with (
+        pytest.raises(IndexDamagedError, match=r"Chroma and vectors\.npy hold different vectors"),
+        Verifier() as verifier,
+    ):
+        verifier.verify(folder, 200, sample=2)
 
 
 def test_vectors_that_are_no_numbers_are_found(tmp_path: Path) -> None:
@@ -76,3 +83,16 @@ def test_vectors_that_are_no_numbers_are_found(tmp_path: Path) -> None:
 
     with pytest.raises(IndexDamagedError, match="that are no numbers"):
         verify(folder, 20)
+
+
+def test_process_that_is_not_asked_to_verify_ends_with_the_work_that_failed() -> None:
+    with pytest.raises(KeyboardInterrupt), Verifier() as verifier:
+        raise KeyboardInterrupt
+
+    assert verifier._process.returncode is not None
+
+
+def test_process_whose_writer_was_killed_ends_by_itself() -> None:
+    done = subprocess.run([sys.executable, "-m", "qa.verify"], input="", capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
