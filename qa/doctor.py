@@ -81,7 +81,11 @@ def _parts(index: Path, folder: Path, manifest: Manifest) -> Finding:
 
 
 def _agreement(index: Path, folder: Path, manifest: Manifest) -> Finding:
-    room = index if is_writable(index) else Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
+    try:
+        room = index if is_writable(index) else Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
+    except OSError as error:
+        advice = "set TMPDIR to a folder with room for a copy of it"
+        return _bad("agreement", f"cannot be examined: {error.strerror or error}", Remedy.USER, index, advice)
     scratch = room / f"{SCRATCH_PREFIX}{folder.name}"
     try:
         # Chroma writes to what it opens, so it is given a copy.

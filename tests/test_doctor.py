@@ -109,6 +109,20 @@ def test_read_only_index_is_examined_without_writing_to_it(index: Path, monkeypa
     assert snapshot(index) == before
 
 
+def test_read_only_index_without_a_temporary_folder_is_examined_as_far_as_can_be(
+    index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in ("qa.locks", "qa.doctor"):
+        monkeypatch.setattr(f"{module}.is_writable", lambda _: False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    found = list(examine(index))
+
+    assert [f.check for f in found] == CHECKS
+    assert [(f.check, f.fix) for f in found if not f.passed] == [
+        ("agreement", "set TMPDIR to a folder with room for a copy of it")
+    ]
+
+
 def test_looking_at_the_cache_writes_nothing(run_cli: RunCli, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qa.locks.is_writable", lambda _: False)
     before = snapshot(index)
