@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from itertools import chain, combinations
 from pathlib import Path
@@ -18,7 +19,7 @@ from qa.judging import normal
 from tests.test_corpus import BIBLIOGRAPHY, DOSSIER, Statement, corpus_statements
 
 FOLDER = Path(__file__).with_name("golden")
-FILES = ("questions.jsonl", "development.jsonl")
+FILES = ("questions.jsonl", "development.jsonl", "calibration.jsonl")
 ANSWERABLE = ["id", "split", "question", "answerable", "type", "answers", "keys", "facts"]
 UNANSWERABLE = ["id", "split", "question", "answerable", "type", "why_not", "near", "note"]
 TYPES = set("compare define how how-many how-much list what when where who why yes-no".split())
@@ -85,8 +86,18 @@ def test_no_id_and_no_question_occurs_twice() -> None:
         assert [value for value, times in counts.items() if times > 1] == []
 
 
-def test_development_questions_are_all_for_fitting() -> None:
-    assert {q["split"] for q in questions("development.jsonl")} == {"dev"}
+@pytest.mark.parametrize("name", FILES[1:])
+def test_more_questions_are_all_for_fitting(name: str) -> None:
+    assert {q["split"] for q in questions(name)} == {"dev"}
+
+
+def test_calibration_questions_name_no_fact_that_a_test_question_names() -> None:
+    def facts(some: Iterable[Question]) -> set[str]:
+        return {fact for q in some for fact in (*q.get("facts", ()), *q.get("near", ()))}
+
+    tested = facts(q for q in questions("questions.jsonl") if q["split"] == "test")
+    assert tested
+    assert tested & facts(questions("calibration.jsonl")) == set()
 
 
 def test_facts_and_keys_exist() -> None:
@@ -99,7 +110,7 @@ def test_facts_and_keys_exist() -> None:
 
 def test_gold_answers_stand_in_three_sentences_of_the_corpus() -> None:
     statements = list(corpus_statements())
-    answerable = [q for q in questions("questions.jsonl") if q["answerable"]]
+    answerable = [q for n in ("questions.jsonl", "calibration.jsonl") for q in questions(n) if q["answerable"]]
     assert [q["id"] for q in answerable if sentences_needed(q["answers"], statements) is None] == []
 
 
