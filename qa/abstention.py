@@ -11,7 +11,9 @@ from operator import itemgetter
 from pathlib import Path
 
 from qa.errors import ModelError, UsageError
+from qa.generation import Generation
 from qa.other_readers import NO_READER
+from qa.passages import Passages
 from qa.schema import DEFAULT_RISK, Verdict
 
 CALIBRATION_NAME = "calibration.json"
@@ -23,6 +25,8 @@ _NEVER = 1.000001
 _ALWAYS = 0.0
 # Below it an answer is more likely wrong than right.
 _EVEN = 0.5
+# The share of documents from which on an index is one of the shipped corpus, also where some were edited or added.
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Calibration:
     ``ranking`` are the weights by which sentences are scored. ``scores`` are, for each question of the
     calibration set, its chance as a model fitted without it gives it, and whether its answer was right (1 or 0;
     a question without an answer has no right one). ``fitted_on`` says where the questions come from, ``model`` and
-    ``reader`` for which embedding model and reader the figures hold.
+    ``reader`` for which embedding model and reader the figures hold, and ``documents`` for which documents (the
+    first 16 digits of the SHA-256 of each file); without any they are for documents of all kinds.
     """
 
     ranking: Mapping[str, float]
@@ -42,6 +47,7 @@ class Calibration:
     fitted_on: str
     model: str
     reader: str
+    documents: tuple[str, ...] = ()
 
     def chance(self, evidence: Mapping[str, float]) -> float:
         """Return the chance (0 to 1) that an answer from this evidence is right."""
@@ -88,34 +94,42 @@ def load_calibration(path: Path) -> Calibration:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         scores = tuple((float(chance), int(right)) for chance, right in data.pop("scores"))
-        return Calibration(**data, scores=scores)
+        documents = tuple(map(str, data.pop("documents", ())))
+        return Calibration(**data, scores=scores, documents=documents)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         is_ours = path.parent == _SHIPPED
         fix = "pip install --force-reinstall qa" if is_ours else f"rm {path}, then run: qa calibrate QUESTIONS"
         raise ModelError(f"{path} cannot be read: {error}", fix=fix) from error
 
 
-def shipped_calibration(reader: str = SHIPPED_READER) -> Calibration:
-    """Return what ships with qa for a reader: for one that nobody has calibrated, what holds without a reader."""
+def shipped_calibration(passages: Passages, reader: str = SHIPPED_READER) -> Calibration:
+    """Return what ships with qa for these passages and a reader: one that nobody has calibrated has that of none.
+
+    There are two of each. What was fitted on questions about the shipped corpus is for an index of which at least
+    half of the documents are of that corpus; what was fitted on public questions is for all others.
+    """
     name = reader if reader in (SHIPPED_READER, NO_READER) else NO_READER
-    return load_calibration(_SHIPPED / f"{name}.json")
+    corpus = load_calibration(_SHIPPED / f"corpus-{name}.json")
+    if passages.share_of(corpus.documents) >= _MOST:
+        return corpus
+    return load_calibration(_SHIPPED / f"general-{name}.json")
 
 
-def calibration_of(index: Path, model: str, reader: str = SHIPPED_READER) -> tuple[Calibration, str]:
-    """Return the calibration for an index whose embedding model has the checksum ``model``, and a note or "".
+def calibration_of(generation: Generation, reader: str = SHIPPED_READER) -> tuple[Calibration, str]:
+    """Return the calibration for an index, and a note or "".
 
     That is what ``qa calibrate`` fitted on this index, unless the model, the reader or the ranking is another one
-    since; else what was fitted on the questions that come with qa. Raises ModelError for a broken file.
+    since; else what ships with qa. Raises ModelError for a broken file.
     """
-    shipped = shipped_calibration(reader)
+    shipped = shipped_calibration(generation.passages, reader)
     is_foreign = reader not in (SHIPPED_READER, NO_READER)
     if is_foreign:
         # Another reader's own scores rank the sentences, as the shipped one's do.
-        shipped = replace(shipped, ranking=shipped_calibration().ranking)
-    path, note = index / CALIBRATION_NAME, ""
+        shipped = replace(shipped, ranking=shipped_calibration(generation.passages).ranking)
+    path, note = generation.index / CALIBRATION_NAME, ""
     if path.exists():
         own = load_calibration(path)
-        if (own.model, own.reader, own.ranking) == (model, reader, shipped.ranking):
+        if (own.model, own.reader, own.ranking) == (generation.manifest.model_checksum, reader, shipped.ranking):
             return own, ""
         note = f"{path} was fitted for another model or reader and is not used; run: qa calibrate QUESTIONS"
     elif is_foreign:

@@ -43,8 +43,7 @@ class Answerer:
         self.retriever = Retriever(generation)
         choice = choice or shipped_reader()
         self.reader = choice.reader
-        checksum = generation.manifest.model_checksum
-        self.calibration, self.note = calibration_of(generation.index, checksum, choice.name)
+        self.calibration, self.note = calibration_of(generation, choice.name)
 
     def ask(
         self,
@@ -132,10 +131,13 @@ def _evidence(scored: Sequence[Scored]) -> dict[str, float]:
     if not scored:
         return {}
     best = scored[0]
+    cosine = max(s.candidate.hit.dense for s in scored)
     return {
         "score": best.score,
         "span": best.span,
         "answer": max(s.answer for s in scored),
         "coverage": best.candidate.coverage,
-        "cosine": max(s.candidate.hit.dense for s in scored),
+        "cosine": cosine,
+        # At most 0: how far the passage that was chosen is from the one that the dense search puts first.
+        "agreement": best.candidate.hit.dense - cosine,
     }

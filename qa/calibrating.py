@@ -16,11 +16,14 @@ from qa.gold import GoldenQuestion
 from qa.other_readers import NO_READER
 from qa.parts import replace_whole
 
-# What is weighed. Beside the shipped reader's scores these told nothing more in cross-validation: coverage and cosine,
-# names, years and figures that the sentence lacks, its lead over the next, the kind of the question and of the marked
-# words, and what the reader says of the sentence alone.
-EVIDENCE = {SHIPPED_READER: ("span", "answer"), NO_READER: ("coverage", "cosine")}
-_ANY_READER = ("span", "answer", "coverage", "cosine")
+# What is weighed: of the five the first two come from the reader. In cross-validation on 700 public questions all five
+# tell more than the reader alone (AUROC for a right answer 0.79, not 0.74); what the reader says of its second best
+# passage, a negation, the lead over the next sentence and the rank told nothing more, the length of the question 0.01,
+# which is how those questions were written.
+EVIDENCE = {
+    SHIPPED_READER: ("span", "answer", "coverage", "cosine", "agreement"),
+    NO_READER: ("coverage", "cosine", "agreement"),
+}
 # Below this the folds hold too few of either label to say anything.
 MIN_OF_EACH = 10
 # The inverse of the ridge penalty: a few hundred questions are little, so the weights are kept small. Of 0.1 to 100
@@ -70,6 +73,7 @@ def fit(
     model: str,
     reader: str = SHIPPED_READER,
     names: Sequence[str] = (),
+    documents: Sequence[str] = (),
 ) -> Calibration:
     """Return ``start`` with weights for the evidence ``names``, fitted by logistic regression.
 
@@ -84,7 +88,7 @@ def fit(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    names = names or EVIDENCE.get(reader, _ANY_READER)
+    names = names or EVIDENCE.get(reader, EVIDENCE[SHIPPED_READER])
     seen = [o for o in observations if o.evidence]
     labels = np.array([int(o.right) for o in seen])
     if min(labels.sum(), len(labels) - labels.sum()) < MIN_OF_EACH:
@@ -108,4 +112,4 @@ def fit(
     slopes = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - (slopes * scaler.mean_).sum())
     weights = {name: round(float(slope), 6) for name, slope in zip(names, slopes, strict=True)}
-    return Calibration(start.ranking, weights, round(bias, 6), scores, fitted_on, model, reader)
+    return Calibration(start.ranking, weights, round(bias, 6), scores, fitted_on, model, reader, tuple(documents))

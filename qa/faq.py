@@ -39,7 +39,7 @@ def engine_of(generation: Generation) -> str:
     """Return the digest of all that decides an answer besides the documents: models and calibration."""
     checksum = generation.manifest.model_checksum
     choice = shipped_reader()
-    calibration, _ = calibration_of(generation.index, checksum, choice.name)
+    calibration, _ = calibration_of(generation, choice.name)
     parts = [checksum.encode(), (SHIPPED / CARD_FILE).read_bytes(), repr(calibration).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 

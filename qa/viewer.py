@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from qa.abstention import CALIBRATION_NAME, calibration_of
 from qa.decoder import decode
 from qa.encoder import encoder_folder, read_card
-from qa.errors import LoadError, UsageError
+from qa.errors import LoadError, ModelError, UsageError
 from qa.generation import Generation
 from qa.loader import read_bytes
 from qa.manifest import FileRecord, FileStatus, read_files
@@ -104,7 +105,8 @@ def documents(passages: Passages, topics: Sequence[str] = ()) -> list[dict[str, 
 class Status:
     """The state of an index. ``stale`` are indexed files that changed or went since; sizes in bytes.
 
-    ``reason`` says why questions are not encoded by ONNX, "" where they are.
+    ``reason`` says why questions are not encoded by ONNX, "" where they are; ``confidence`` on which questions the
+    confidence of answers by the shipped reader was fitted.
     """
 
     generation: Generation
@@ -113,6 +115,7 @@ class Status:
     size: int
     cache_size: int
     reason: str
+    confidence: str
 
     def _facts(self) -> dict[str, Any]:
         m = self.generation.manifest
@@ -132,6 +135,7 @@ class Status:
             "query_engine_reason": self.reason,
             "search_engine": self.generation.dense_engine,
             "served": asdict(m.served) if m.served else None,
+            "confidence": self.confidence,
             "chunker": m.chunker,
             "chromadb": m.chromadb,
             "qa": m.qa,
@@ -160,6 +164,7 @@ class Status:
             ("model", f"{f['model']} ({f['model_checksum'][:12]}), questions by {f['query_engine']}{why}"),
             ("search", _SEARCH[f["search_engine"]]),
             *store,
+            ("confidence", self.confidence),
             ("made", f"{made:%Y-%m-%d %H:%M} UTC ({age}) with qa {f['qa']}, chromadb {f['chromadb']}"),
             ("size", f"{self.size / 1e6:.1f} MB, cache {self.cache_size / 1e6:.1f} MB"),
             ("changed since", ", ".join(self.stale) if self.stale else "no file"),
@@ -172,6 +177,16 @@ def _is_stale(record: FileRecord) -> bool:
     except OSError:
         return True
     return (info.st_size, info.st_mtime_ns) != (record.size, record.mtime_ns)
+
+
+def _confidence(generation: Generation) -> str:
+    try:
+        calibration, note = calibration_of(generation)
+    except ModelError as error:
+        return f"{error} ({error.fix})"
+    is_general = not calibration.documents and not (generation.index / CALIBRATION_NAME).exists()
+    advice = "; on yours with: qa calibrate QUESTIONS" if is_general else ""
+    return note or f"fitted on {calibration.fitted_on}{advice}"
 
 
 def status_of(generation: Generation, *, every_file: bool) -> Status:
@@ -188,4 +203,5 @@ def status_of(generation: Generation, *, every_file: bool) -> Status:
         size,
         cache.stat().st_size if cache.is_file() else 0,
         card.reason if card else "the encoder is missing (run: qa index)",
+        _confidence(generation),
     )

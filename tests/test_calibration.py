@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.abstention import CALIBRATION_NAME, Calibration, calibration_of, dump_calibration, shipped_calibration, verdict
-from qa.calibrating import Observation, fit, save
+from qa.abstention import (
+    CALIBRATION_NAME,
+    SHIPPED_READER,
+    Calibration,
+    calibration_of,
+    dump_calibration,
+    load_calibration,
+    shipped_calibration,
+    verdict,
+)
+from qa.calibrating import EVIDENCE, Observation, fit, save
+from qa.config import shipped_corpus
 from qa.errors import ModelError, StorageError, UsageError
+from qa.generation import Generation
+from qa.other_readers import NO_READER
+from qa.passages import Passages
 from tests.conftest import MakeIndex, RunCli
+from tests.handmade import open_passages
 
 GOLDEN = Path(__file__).parent / "golden" / "questions.jsonl"
 
@@ -85,20 +103,69 @@ def test_too_few_questions_of_one_kind_are_named() -> None:
         fit(seen, calibration([]), names=("x",), fitted_on="a test", model="m")
 
 
-def test_the_shipped_calibration_supports_the_default_risk() -> None:
-    shipped = shipped_calibration()
+@pytest.fixture
+def foreign(tmp_path: Path) -> Iterator[Passages]:
+    """Passages that are not of the shipped corpus."""
+    passages = open_passages(tmp_path / "foreign.db", "The ferry leaves at noon.", "Tickets are sold on board.")
+    yield passages
+    passages.close()
 
-    assert len(shipped.scores) >= 300
-    assert 0 < shipped.threshold() < 1
-    assert shipped.threshold(0.05) > shipped.threshold(0.2)
+
+@pytest.fixture
+def generation(make_index: MakeIndex, tmp_path: Path) -> Iterator[Generation]:
+    """An index of a document of one's own."""
+    (tmp_path / "a.txt").write_text("The ferry leaves at noon.", encoding="utf-8")
+    with Generation(make_index(tmp_path / "a.txt").index) as opened:
+        yield opened
 
 
-def test_a_calibration_for_another_model_is_not_used_and_said(tmp_path: Path) -> None:
-    (tmp_path / CALIBRATION_NAME).write_text(dump_calibration(calibration([(0.5, 1)])), encoding="utf-8")
+@pytest.mark.model
+@pytest.mark.parametrize("reader", [SHIPPED_READER, NO_READER])
+def test_the_shipped_calibrations_support_the_default_risk(shipped_index: Path, foreign: Passages, reader: str) -> None:
+    with Generation(shipped_index) as generation:
+        of_corpus = shipped_calibration(generation.passages, reader)
+    general = shipped_calibration(foreign, reader)
 
-    used, note = calibration_of(tmp_path, "another model")
+    assert (len(of_corpus.scores), len(general.scores)) == (425, 700)
+    assert "shipped corpus" in of_corpus.fitted_on
+    assert "public questions" in general.fitted_on
+    for shipped in (of_corpus, general):
+        assert 0 < shipped.threshold() < 1
+        assert shipped.threshold(0.05) >= shipped.threshold(0.1) >= shipped.threshold(0.2)
 
-    assert used == shipped_calibration()
+
+def test_every_document_of_the_corpus_is_known_to_its_calibration() -> None:
+    path = Path(calibration_of.__code__.co_filename).with_name("calibrations") / f"corpus-{SHIPPED_READER}.json"
+    files = [p for p in shipped_corpus().glob("*.md") if p.name != "README.md"]
+    digests = {hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in files}
+
+    # Where this fails the corpus has changed: run bench.fit again.
+    assert digests <= set(load_calibration(path).documents)
+
+
+def test_index_is_of_a_corpus_while_half_of_its_documents_are(tmp_path: Path) -> None:
+    texts = [f"Document number {n}." for n in range(8)]
+    with closing(open_passages(tmp_path / "passages.db", *texts)) as passages:
+        digests = [str(row[0])[:16] for row in passages.connection.execute("select sha256 from documents")]
+
+        assert passages.share_of(digests) == 1
+        assert passages.share_of([*digests[:4], *(f"{n:016}" for n in range(4))]) == 0.5
+        assert passages.share_of(digests[:4]) == 0.5
+        # Of more than twice as many documents not all are looked at.
+        assert passages.share_of(digests[:3]) == 0
+        assert passages.share_of([]) == 0
+    with closing(open_passages(tmp_path / "empty.db")) as empty:
+        assert empty.share_of(digests) == 0
+
+
+@pytest.mark.model
+def test_a_calibration_for_another_model_is_not_used_and_said(generation: Generation) -> None:
+    path = generation.index / CALIBRATION_NAME
+    path.write_text(dump_calibration(calibration([(0.5, 1)])), encoding="utf-8")
+
+    used, note = calibration_of(generation)
+
+    assert used == shipped_calibration(generation.passages)
     assert "qa calibrate" in note
 
 
@@ -107,23 +174,45 @@ def test_a_calibration_that_cannot_be_written_leaves_nothing_behind(tmp_path: Pa
     (tmp_path / "file").write_text("", encoding="utf-8")
 
     with pytest.raises(StorageError, match="cannot write"):
-        save(shipped_calibration(), tmp_path / parent / "mine.json")
+        save(calibration([(0.5, 1)]), tmp_path / parent / "mine.json")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("reader", ["none", "someones-model"])
-def test_another_reader_is_not_judged_by_the_shipped_ones_calibration(tmp_path: Path, reader: str) -> None:
-    used, note = calibration_of(tmp_path, "model", reader)
+@pytest.mark.model
+def test_status_says_on_what_the_confidence_was_fitted(
+    generation: Generation, run_cli: RunCli, shipped_index: Path
+) -> None:
+    def said(index: Path) -> str:
+        outcome = run_cli("status", "--index", str(index), "--json")
+        return str(json.loads(outcome.out)["confidence"])
 
-    assert set(used.weights) == {"coverage", "cosine"}
+    path = generation.index / CALIBRATION_NAME
+    advice = "; on yours with: qa calibrate QUESTIONS"
+    assert said(shipped_index) == "fitted on 425 golden questions of the shipped corpus"
+    assert said(generation.index) == f"fitted on 700 public questions about Wikipedia articles{advice}"
+    mine, _ = calibration_of(generation)
+    save(replace(mine, fitted_on="40 questions of mine.yaml", model=generation.manifest.model_checksum), path)
+    assert said(generation.index) == "fitted on 40 questions of mine.yaml"
+    path.write_text("{", encoding="utf-8")
+    assert "cannot be read" in said(generation.index)
+    assert "rm " in said(generation.index)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("reader", ["none", "someones-model"])
+def test_another_reader_is_not_judged_by_the_shipped_ones_calibration(generation: Generation, reader: str) -> None:
+    used, note = calibration_of(generation, reader)
+
+    assert set(used.weights) == set(EVIDENCE[NO_READER])
     assert ("qa calibrate" in note) is (reader != "none")
 
 
-def test_a_broken_calibration_names_the_file(tmp_path: Path) -> None:
-    (tmp_path / CALIBRATION_NAME).write_text("{", encoding="utf-8")
+@pytest.mark.model
+def test_a_broken_calibration_names_the_file(generation: Generation) -> None:
+    (generation.index / CALIBRATION_NAME).write_text("{", encoding="utf-8")
 
     with pytest.raises(ModelError, match=CALIBRATION_NAME):
-        calibration_of(tmp_path, "model")
+        calibration_of(generation)
 
 
 @pytest.mark.model
@@ -136,8 +225,6 @@ def test_calibrate_fits_on_the_users_questions_and_ask_uses_it(
     few += [line for line in dev if not json.loads(line)["answerable"]][:12]
     questions = tmp_path / "mine.jsonl"
     questions.write_text("\n".join(few) + "\n", encoding="utf-8")
-    from qa.config import shipped_corpus
-
     make_index(shipped_corpus())
     index = str(tmp_path / "index")
 
