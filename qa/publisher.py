@@ -55,7 +55,7 @@ def serve(index: Path, folder: Path, manifest: Manifest, url: str, *, watcher: W
 
 def _upload(folder: Path, count: int, collection: ServerCollection, watcher: Watcher) -> None:
     vectors = dense.open_vectors(folder / VECTORS_NAME)
-    with closing(Passages(folder / PASSAGES_NAME)) as passages, ChromaReader(folder / CHROMA_NAME) as store:
+    with closing(Passages(folder / PASSAGES_NAME)) as passages, closing(ChromaReader(folder / CHROMA_NAME)) as store:
         for at in range(0, count, _STEP):
             rows = range(at, min(at + _STEP, count))
             by_row = passages.chunk_ids(rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _client(path: Path) -> ClientAPI:
 
 
 class _Store:
-    """An open store, closed at the end of a ``with``, also when the work in it fails.
+    """An open store, to be closed also when the work in it fails.
 
     One that is left open lives on: the next store in a folder of that name would be written to deleted files.
     """
@@ -70,12 +70,6 @@ class _Store:
 
     def _open(self) -> Collection:
         return self._client.get_collection(COLLECTION, embedding_function=None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Flush and release the files, which nobody may read or move before."""

@@ -61,7 +61,7 @@ def verify(folder: Path, count: int, *, sample: int = SAMPLE) -> tuple[int, int]
     returns how many of them were found first, and how many they are.
     """
     vectors = dense.open_vectors(folder / VECTORS_NAME)
-    with closing(Passages(folder / PASSAGES_NAME)) as passages, ChromaReader(folder / CHROMA_NAME) as store:
+    with closing(Passages(folder / PASSAGES_NAME)) as passages, closing(ChromaReader(folder / CHROMA_NAME)) as store:
         _expect(passages.count == count, f"passages.db has {passages.count} passages, not {count}")
         _expect(len(vectors) == count, f"vectors.npy has {len(vectors)} rows, not {count}")
         ids = passages.chunk_ids(range(count))

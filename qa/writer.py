@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def fill_generation(
     passages.close()
     old = [] if is_new else [open_vectors(folder / VECTORS_NAME)]
     write_vectors(folder / VECTORS_NAME, np.concatenate([*old, addition.vectors]))
-    with ChromaWriter(folder / CHROMA_NAME) as store:
+    with closing(ChromaWriter(folder / CHROMA_NAME)) as store:
         for at in range(0, len(addition.chunks), _STEP):
             part = slice(at, at + _STEP)
             ids = [c.chunk.chunk_id for c in addition.chunks[part]]
