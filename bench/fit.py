@@ -22,7 +22,6 @@ from qa.answerer import Answerer
 from qa.calibrating import fit, observe, save
 from qa.generation import Generation
 from qa.gold import GoldenQuestion, read_questions
-from qa.manifest import read_files
 from qa.other_readers import NO_READER
 from qa.reader_choice import choose_reader
 
@@ -64,7 +63,7 @@ class Fit:
 def of_corpus(index: Path) -> Fit:
     """Return the fit for indexes of the shipped corpus."""
     with Generation(index) as generation:
-        documents = sorted({r.sha256[:16] for r in read_files(generation.folder) if r.sha256})
+        documents = sorted({doc_id for _, doc_id, _ in generation.passages.names()})
     asked = questions()
     # Coverage and cosine beside the reader told nothing more here: this reader has read questions about this corpus.
     names = {SHIPPED_READER: ("span", "answer")}
@@ -74,16 +73,13 @@ def of_corpus(index: Path) -> Fit:
 def of_public_questions(data: Path, scratch: Path) -> Fit:
     """Return the fit for all other indexes."""
     folder = make_held_out(data, scratch / "held-out")
-    asked = [
-        GoldenQuestion(q.id, q.question, q.answerable, (q.answers,) if q.answers else (), passages=q.gold_passages)
-        for q in load_questions(folder)
-    ]
+    asked = [q.as_gold() for q in load_questions(folder)]
     return Fit("general", index_of(folder, scratch), asked, f"{len(asked)} public questions about Wikipedia articles")
 
 
 def fit_one(what: Fit, reader: str) -> None:
     """Write a calibration and print what it does on its own questions."""
-    start = Calibration(RANKING[reader], {"coverage": 1.0}, 0.0, ((0.5, 1),) * 20, "", "", reader)
+    start = Calibration(RANKING[reader], {"coverage": 1.0}, 0.0, (), "", "", reader)
     with Generation(what.index) as generation:
         answerer = Answerer(generation, choose_reader(reader, may_download=False, say=print))
         answerer.calibration = start

@@ -29,7 +29,6 @@ from bench.sets import SETS, SetQuestion, index_of, load_questions, set_folders
 from qa.answerer import Answerer
 from qa.evaluation import Evaluator, is_right, marked_words
 from qa.generation import Generation
-from qa.gold import GoldenQuestion
 from qa.judging import holds_passage, token_f1
 from qa.metrics import Figure, Outcome, figures, mean_figure
 from qa.reader_choice import choose_reader
@@ -65,8 +64,7 @@ def ask(evaluator: Evaluator, retriever: Retriever, q: SetQuestion) -> Row:
     if q.answers or not q.answerable:
         own["SQuAD 2 F1"] = shown_f1 if q.answerable else float(not quotes)
         own["SQuAD 2 F1, always refusing"] = float(not q.answerable)
-    groups = (q.answers,) if q.answers else ()
-    gold = GoldenQuestion(q.id, q.question, q.answerable, groups, passages=q.gold_passages)
+    gold = q.as_gold()
     outcome = Outcome(
         answerable=q.answerable,
         answered=bool(quotes),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from qa.config import Settings
 from qa.generation import current
+from qa.gold import GoldenQuestion
 from qa.indexer import build_index
 
 SETS = ("xquad-en", "squad2-dev", "scifact", "policyqa")
@@ -31,6 +32,11 @@ class SetQuestion:
     gold_passages: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     gains: Mapping[str, int] = field(default_factory=dict)
+
+    def as_gold(self) -> GoldenQuestion:
+        """Return the question as ``qa eval`` has it: any one of the answers will do."""
+        groups = (self.answers,) if self.answers else ()
+        return GoldenQuestion(self.id, self.question, self.answerable, groups, passages=self.gold_passages)
 
 
 def set_folders(root: Path, names: Sequence[str] = SETS) -> list[Path]:

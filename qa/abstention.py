@@ -36,8 +36,8 @@ class Calibration:
     ``ranking`` are the weights by which sentences are scored. ``scores`` are, for each question of the
     calibration set, its chance as a model fitted without it gives it, and whether its answer was right (1 or 0;
     a question without an answer has no right one). ``fitted_on`` says where the questions come from, ``model`` and
-    ``reader`` for which embedding model and reader the figures hold, and ``documents`` for which documents (the
-    first 16 digits of the SHA-256 of each file); without any they are for documents of all kinds.
+    ``reader`` for which embedding model and reader the figures hold, and ``documents`` for which documents, by
+    their ids; without any they are for documents of all kinds.
     """
 
     ranking: Mapping[str, float]

@@ -193,14 +193,14 @@ class Passages:
         """Return (source, doc_id, path) of every document name, sorted by name."""
         return [(str(s), str(d), str(p)) for s, d, p in self._all("select * from names order by source")]
 
-    def share_of(self, digests: Sequence[str]) -> float:
-        """Return the share (0 to 1) of documents that are among ``digests``: 16 digits of a file's SHA-256.
+    def share_of(self, doc_ids: Sequence[str]) -> float:
+        """Return the share (0 to 1) of documents that are among ``doc_ids``.
 
         No more documents are looked at than tell whether it is a half; with more the share is 0.
         """
-        most = 2 * len(digests)
-        found = {str(sha256)[:16] for (sha256,) in self._all("select sha256 from documents limit ?", [most + 1])}
-        return len(found & set(digests)) / len(found) if 0 < len(found) <= most else 0.0
+        most = 2 * len(doc_ids)
+        found = {doc_id for (doc_id,) in self._all("select doc_id from documents limit ?", [most + 1])}
+        return len(found & set(doc_ids)) / len(found) if 0 < len(found) <= most else 0.0
 
     def _names_of(self, doc_ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
         wanted = json.dumps(sorted(set(doc_ids)))
