@@ -24,7 +24,7 @@ def test_every_development_question_finds_the_same_passages_in_the_same_order(sh
 
     asked = [
         q.question
-        for name in ("questions.jsonl", "development.jsonl")
+        for name in ("questions.jsonl", "development.jsonl", "calibration.jsonl")
         for q in read_questions(GOLDEN / name)
         if q.split == "dev"
     ]

@@ -73,9 +73,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("out", type=Path)
     a = parser.parse_args()
-    golden = [
-        q["question"] for name in ("questions", "development", "calibration") for q in lines(GOLDEN / f"{name}.jsonl")
-    ]
+    golden = [q["question"] for path in sorted(GOLDEN.glob("*.jsonl")) for q in lines(path)]
     with Generation(a.index) as generation, a.out.open("w", encoding="utf-8") as out:
         retriever = Retriever(generation)
         passages = generation.passages.get(range(generation.passages.count))
