@@ -62,11 +62,13 @@ def random_vectors(texts: list[str]) -> Vectors:
 def make_index(folder: Path, chunks: int, shipped: Path) -> Path:
     """Make an index of about ``chunks`` made-up chunks in ``folder`` by the product's own code; return it.
 
-    The encoder is that of the ``shipped`` index, so that questions are encoded as ever.
+    The encoder is that of the ``shipped`` index, so that questions are encoded as ever. One made before is used again.
     """
-    write_documents(folder / "documents", chunks)
     index = folder / "index"
-    shutil.copytree(shipped / "encoder", index / "encoder")
+    if (index / "CURRENT").exists():
+        return index
+    write_documents(folder / "documents", chunks)
+    shutil.copytree(shipped / "encoder", index / "encoder", dirs_exist_ok=True)
     real = QueryEncoder.encode_passages
 
     def stand_in(self: QueryEncoder, texts: list[str]) -> Vectors:  # noqa: ARG001 - the method's own signature
