@@ -31,6 +31,8 @@ SHARES = {
     "squadshifts_amazon_reviews": 0.35,
     "qamr_dev_test": 0.2,
 }
+# The only questions that people wrote to have no answer.
+UNANSWERABLE_FILE = "squad2_dev_17articles"
 SENTENCE_FILES = ("reqa_bioasq_sentences", "scifact_sentences_train")
 HELD_OUT_ARTICLES = 6
 
@@ -40,6 +42,7 @@ class Example:
     """A question and a passage; ``start`` and ``end`` are characters of ``passage``, -1 without a span.
 
     ``answerable`` is the label of the answer head; an answerable example without a span trains only it.
+    ``source`` is the span file that the question is of, "" for another.
     """
 
     question: str
@@ -48,6 +51,7 @@ class Example:
     end: int
     answerable: bool
     made: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ class Maker:
     def _of_row(self, row: Row, rng: random.Random) -> Iterator[Example]:
         share = SHARES[row.source]
         for _ in range(int(share) + (rng.random() < share % 1)):
-            yield self._one(row, rng)
+            yield replace(self._one(row, rng), source=row.source)
 
     def _one(self, row: Row, rng: random.Random) -> Example:
         if row.start < 0:

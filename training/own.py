@@ -3,7 +3,8 @@
 ``training/questions/corpus.jsonl`` asks about the shipped corpus (DIR is an index of it): half of its questions look
 as if the documents answered them, and they do not. What retrieval puts first for such a question is what a
 reader must learn to refuse. ``training/questions/paragraphs.jsonl`` asks the same kinds of questions about paragraphs
-of the open data in DATA, which it names by their SHA-256. Questions close to a golden one are left out.
+of the open data in DATA, which it names by their SHA-256; ``written.jsonl`` about passages that we wrote, of the
+kinds that people keep: leases, handbooks, minutes, manuals. Questions close to a golden one are left out.
 """
 
 from __future__ import annotations
@@ -92,6 +93,11 @@ def main() -> None:
             made = example(asked["question"], contexts[asked["context"]], asked["span"], asked["kind"])
             out.write(json.dumps(made) + "\n")
             written += 1
+        for passage in lines(HERE / "questions" / "written.jsonl"):
+            for asked in passage["questions"]:
+                made = example(asked["question"], passage["text"], asked["span"], asked["kind"])
+                out.write(json.dumps(made) + "\n")
+                written += 1
     print(f"{written} examples; {left_out} questions were left out, they are close to a golden one")
 
 
