@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--chroma", action="store_true", help="the Chroma engine too")
     parser.add_argument("--quick", action="store_true", help="two runs, 1,000 and 10,000 chunks")
+    parser.add_argument("--only-questions", action="store_true", help="do not add a file")
     parser.add_argument("--scratch", help="make the indexes in this folder and keep them; those there are used again")
     parser.add_argument("--json", action="store_true")
     a = parser.parse_args()
@@ -100,7 +101,7 @@ def main() -> None:
             for engine in engines:
                 name = f"{size} {engine}"
                 row = _row(name, costs[name], base) | _warm(index, engine) | {"disk_mb": disk}
-                if engine == "exact":
+                if engine == "exact" and not a.only_questions:
                     added = _add_one(Path(scratch) / str(size), index)
                     row |= {f"add_one_file_{k}": v for k, v in asdict(added).items()}
                 rows.append(row)

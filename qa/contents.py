@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from qa.chunker import TokenCounter, chunks_of
 from qa.manifest import FileRecord, FileStatus, check_hashes
-from qa.passages import StoredChunk, StoredDocument
+from qa.passages import Passages, StoredChunk, StoredDocument
 from qa.planner import Plan
 from qa.previous import Previous
 from qa.progress import Watcher
@@ -82,46 +83,70 @@ def _chunk_documents(plan: Plan, counter: TokenCounter, watcher: Watcher) -> dic
     return stored
 
 
-@dataclass(frozen=True, slots=True)
 class Contents:
-    """The documents of the next generation, in order of their ids; ``fresh`` are those new to it."""
+    """The documents of the next generation; those that stay are read from the one before when they are asked for."""
 
-    entries: tuple[Entry, ...]
-    fresh: frozenset[str]
+    def __init__(
+        self,
+        names: Mapping[str, Sequence[FileRecord]],
+        new: Mapping[str, StoredDocument],
+        previous: Passages | None,
+        bibliography: Mapping[str, str],
+    ) -> None:
+        self._names = names
+        self._new = new
+        self._previous = previous
+        self._bibliography = bibliography
+        self.fresh = frozenset(new.keys() & names.keys())
 
-    def chunks(self, only: frozenset[str] | None = None) -> list[StoredChunk]:
-        """Return the chunks in order of their ids, of all documents or of those in ``only``."""
-        documents = [e.document for e in self.entries if only is None or e.document.doc_id in only]
-        return sorted((c for d in documents for c in d.chunks), key=lambda c: c.chunk.chunk_id)
+    @property
+    def documents(self) -> int:
+        """The number of documents, new ones and those that stay."""
+        return len(self._names)
+
+    def entries(self) -> list[Entry]:
+        """Return all documents in order of their ids."""
+        kept = self._names.keys() - self._new.keys()
+        old = self._previous.stored_documents(kept) if self._previous and kept else {}
+        return self._entries(self._names.keys(), {**old, **self._new})
+
+    def fresh_entries(self) -> list[Entry]:
+        """Return the new documents in order of their ids."""
+        return self._entries(self.fresh, self._new)
 
     def names(self) -> list[tuple[str, str]]:
         """Return (source, doc_id) of every file."""
-        return [(source, e.document.doc_id) for e in self.entries for source, _ in e.names]
+        return [(r.source, doc_id) for doc_id in sorted(self._names) for r in self._names[doc_id]]
+
+    def _entries(self, doc_ids: Collection[str], documents: Mapping[str, StoredDocument]) -> list[Entry]:
+        return [
+            Entry(
+                documents[d],
+                tuple((r.source, r.path) for r in self._names[d]),
+                self._bibliography[self._names[d][0].source],
+            )
+            for d in sorted(doc_ids)
+        ]
+
+
+def chunks_in(entries: Sequence[Entry]) -> list[StoredChunk]:
+    """Return the chunks of documents in order of their ids."""
+    return sorted((c for e in entries for c in e.document.chunks), key=lambda c: c.chunk.chunk_id)
 
 
 def gather(
-    plan: Plan, previous: Previous, counter: TokenCounter, bibliography: dict[str, str], watcher: Watcher
+    plan: Plan, previous: Previous, counter: TokenCounter, bibliography: Mapping[str, str], watcher: Watcher
 ) -> Contents:
-    """Chunk what is new, take over what stays, and complete the records of the plan.
+    """Chunk what is new, and complete the records of the plan.
 
     ``bibliography`` names the bibliography file of each document by its source. Raises IndexDamagedError
     when the generation before is not what was written.
     """
-    fresh = _chunk_documents(plan, counter, watcher)
+    new = _chunk_documents(plan, counter, watcher)
     names: dict[str, list[FileRecord]] = {}
     for record in plan.records:
         if record.status is FileStatus.INDEXED:
             names.setdefault(record.doc_id, []).append(record)
-    kept = names.keys() - fresh.keys()
     if previous.generation:
         check_hashes(previous.generation.folder, previous.generation.manifest, store=False)
-    old = previous.generation.passages.stored_documents(kept) if previous.generation and kept else {}
-    entries = [
-        Entry(
-            fresh[d] if d in fresh else old[d],
-            tuple((r.source, r.path) for r in names[d]),
-            bibliography[names[d][0].source],
-        )
-        for d in sorted(names)
-    ]
-    return Contents(tuple(entries), frozenset(fresh.keys() & names.keys()))
+    return Contents(names, new, previous.generation.passages if previous.generation else None, bibliography)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from qa import __version__
-from qa.builder import check_space, disk_full, is_disk_full, make_generation
+from qa.builder import check_space, disk_full, folder_bytes, is_disk_full, make_generation
 from qa.cache import known_keys, text_hash
 from qa.config import CONFIG_NAME, DEFAULT_MODEL, Settings, settings_of
-from qa.contents import Contents, gather
+from qa.contents import Contents, chunks_in, gather
 from qa.dense import open_vectors
 from qa.embedder import Embedder
 from qa.encoder import EncoderCard, Vectors, encoder_folder, read_card
 from qa.errors import IndexDamagedError, IndexMismatchError
-from qa.generation import CACHE_NAME, PASSAGES_NAME, VECTORS_NAME, current, drop_unused
+from qa.generation import CACHE_NAME, PASSAGES_NAME, VECTORS_NAME, Generation, current, drop_unused
 from qa.locks import writer_lock
 from qa.manifest import FileRecord, FileStatus, Manifest, Served, check_hashes, fingerprint, read_manifest
 from qa.models import find_model
@@ -52,8 +52,10 @@ class Report:
         return [r for r in self.records if r.status is status]
 
 
-def _spare(index: Path, checksum: str) -> dict[bytes, Vectors]:
+def _spare(index: Path, checksum: str, only: Collection[bytes] | None = None) -> dict[bytes, Vectors]:
     """Return the vectors of the generation in use by the hash of their text, none of another model or damaged.
+
+    With ``only``, those of these hashes.
 
     Its other parts may be damaged: that is when these vectors are needed most.
     """
@@ -68,11 +70,16 @@ def _spare(index: Path, checksum: str) -> dict[bytes, Vectors]:
         try:
             # The rows stay in the mapped file until one of them is used.
             vectors = open_vectors(folder / VECTORS_NAME)
-            return {text_hash(text): vectors[row] for row, text in passages.embedded_texts()}
+            keys = ((text_hash(text), row) for row, text in passages.embedded_texts())
+            return {key: vectors[row] for key, row in keys if only is None or key in only}
         finally:
             passages.close()
     except (IndexDamagedError, IndexMismatchError, KeyError):
         return {}
+
+
+def _hashes(chunks: Sequence[StoredChunk]) -> set[bytes]:
+    return {text_hash(c.chunk.embedded) for c in chunks}
 
 
 class _Run:
@@ -178,7 +185,7 @@ class _Run:
 
     def _rehearse(self, plan: Plan, found: Changes, contents: Contents, embedder: Embedder) -> Report:
         """Report what a run would do, without writing anything."""
-        chunks = contents.chunks()
+        chunks = chunks_in(contents.entries())
         checksum = embedder.model.checksum
         missing = {text_hash(c.chunk.embedded) for c in chunks} - known_keys(self.index / CACHE_NAME, checksum)
         if missing:
@@ -186,30 +193,30 @@ class _Run:
         return self._report(plan, found, 0, len(chunks), len(missing))
 
     def _write(self, plan: Plan, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> Report:
-        everything = contents.chunks()
-        # Vectors of documents that stay are asked of the cache too: a generation may be rebuilt from it.
+        if previous.generation and self._may_add(found, previous, contents, embedder):
+            try:
+                return self._add(plan, found, previous.generation, contents, embedder)
+            except IndexDamagedError as error:
+                self.say(f"{error}; the generation is written anew")
+        entries = contents.entries()
+        everything = chunks_in(entries)
         check_space(self.index, everything, 384)
+        checksum = embedder.model.checksum
         vectors, embedded, card = vectors_for(
             [c.chunk.embedded for c in everything],
             embedder,
             index=self.index,
             cache_path=self.index / CACHE_NAME,
-            fresh={text_hash(c.chunk.embedded) for c in contents.chunks(contents.fresh)},
-            spare=lambda: _spare(self.index, embedder.model.checksum),
+            fresh=_hashes(chunks_in(contents.fresh_entries())),
+            spare=lambda: _spare(self.index, checksum),
             watcher=self.watcher,
             say=self.say,
         )
         manifest = self._manifest(plan, contents, embedder, card, len(everything))
         remember(self.index, manifest)
-        if self._may_add(found, previous, contents, embedder):
-            try:
-                number = self._add(plan, previous, contents, (everything, vectors), manifest)
-                return self._report(plan, found, number, len(everything), embedded)
-            except IndexDamagedError as error:
-                self.say(f"{error}; the generation is written anew")
 
         def fill(folder: Path) -> Manifest:
-            addition = Addition(contents.entries, everything, vectors)
+            addition = Addition(entries, everything, vectors)
             fill_generation(folder, addition, bibliographies=self.bibliographies.by_path, watcher=self.watcher)
             self.watcher.start("verifying", 0)
             return manifest
@@ -226,7 +233,7 @@ class _Run:
         return (
             m is not None
             and not (found.changed or found.removed or found.renamed or found.duplicated)
-            and len(contents.fresh) * 4 < len(contents.entries)
+            and len(contents.fresh) * 4 < contents.documents
             and m.references == self.bibliographies.digest()
             and m.model_checksum == embedder.model.checksum
             and m.chromadb == chroma_version()
@@ -234,22 +241,34 @@ class _Run:
         )
 
     def _add(
-        self,
-        plan: Plan,
-        previous: Previous,
-        contents: Contents,
-        everything: tuple[Sequence[StoredChunk], Vectors],
-        manifest: Manifest,
-    ) -> int:
-        generation = previous.generation
-        if generation is None:
-            raise IndexDamagedError("there is no generation to add to", fix="run: qa index")
+        self, plan: Plan, found: Changes, generation: Generation, contents: Contents, embedder: Embedder
+    ) -> Report:
+        """Write the generation before and the new documents; the chunks that stay are never in memory together."""
         # Whoever opened the store with another client has written to it.
         check_hashes(generation.folder, generation.manifest)
-        rows = {c.chunk.chunk_id: row for row, c in enumerate(everything[0])}
-        chunks = contents.chunks(contents.fresh)
-        entries = [e for e in contents.entries if e.document.doc_id in contents.fresh]
-        vectors = everything[1][[rows[c.chunk.chunk_id] for c in chunks]]
+        entries = contents.fresh_entries()
+        chunks = chunks_in(entries)
+        check_space(self.index, chunks, 384, folder_bytes(generation.folder))
+        checksum, hashes = embedder.model.checksum, _hashes(chunks)
+
+        def kept() -> Iterator[tuple[str, Vectors]]:
+            rows = generation.vectors
+            return ((text, rows[row]) for row, text in generation.passages.embedded_texts())
+
+        vectors, embedded, card = vectors_for(
+            [c.chunk.embedded for c in chunks],
+            embedder,
+            index=self.index,
+            cache_path=self.index / CACHE_NAME,
+            fresh=hashes,
+            spare=lambda: _spare(self.index, checksum, hashes),
+            kept=kept,
+            watcher=self.watcher,
+            say=self.say,
+        )
+        count = generation.manifest.chunks + len(chunks)
+        manifest = self._manifest(plan, contents, embedder, card, count)
+        remember(self.index, manifest)
 
         def fill(folder: Path) -> Manifest:
             copy_generation(generation.folder, folder)
@@ -258,7 +277,8 @@ class _Run:
             self.watcher.start("verifying", 0)
             return manifest
 
-        return self._make(fill, plan)
+        number = self._make(fill, plan)
+        return self._report(plan, found, number, count, embedded)
 
     def _manifest(self, plan: Plan, contents: Contents, embedder: Embedder, card: EncoderCard, chunks: int) -> Manifest:
         digest = self.bibliographies.digest()
@@ -277,7 +297,7 @@ class _Run:
             chunk_limit=CHUNKER[2],
             chromadb=chroma_version(),
             qa=__version__,
-            documents=len(contents.entries),
+            documents=contents.documents,
             files=len(names),
             failed=len(plan.failed),
             chunks=chunks,

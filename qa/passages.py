@@ -19,6 +19,8 @@ from qa.schema import Chunk, Filters, Passage, Range, Reference, Sentence, embed
 from qa.terms import stem as stem_of
 from qa.terms import words
 
+# How many chunks are read at a time where all are.
+_STEP = 1000
 _SCHEMA = """
 create table documents (
     doc_id text primary key, title text, topic text, as_of text, encoding text, sha256 text, bibliography text
@@ -293,9 +295,13 @@ class Passages:
         return [(short, long) for short, long, _ in forms]
 
     def embedded_texts(self) -> Iterator[tuple[int, str]]:
-        """Yield (row, embedded text) of every chunk, in order of rows."""
-        for row, context, body in self._all("select row, context, body from chunks order by row"):
-            yield int(str(row)), embedded_text(tuple(json.loads(str(context))), str(body))
+        """Yield (row, embedded text) of every chunk, in order of rows; few of them are in memory at a time."""
+        sql = "select row, context, body from chunks where row > ? order by row limit ?"
+        last = -1
+        while found := self._all(sql, [last, _STEP]):
+            for row, context, body in found:
+                last = int(str(row))
+                yield last, embedded_text(tuple(json.loads(str(context))), str(body))
 
     def chunk_ids(self, rows: Iterable[int]) -> dict[int, str]:
         """Return the ids of the chunks in these rows, by row."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from qa.parts import problem
 from qa.progress import Watcher
 
 _BATCH = 64
+_KEPT_BATCH = 1000
 # How far the encoder's vectors may be from those of sentence-transformers, in any component, to index with it.
 MAX_DIFF = 1e-6
 
@@ -76,6 +78,21 @@ def _resumption(fresh: Collection[bytes], old: Mapping[bytes, Vectors], missing:
     return f"{len(new) - left:,} of {len(new):,} new chunks are embedded already; going on with the other {left:,}"
 
 
+def _refill(cache: VectorCache, kept: Callable[[], Iterable[tuple[str, Vectors]]]) -> None:
+    """Put the vectors of chunks that stay into the cache where it has lost them, a few in memory at a time."""
+    was_damaged = cache.was_damaged
+    pairs = iter(kept())
+    while part := {text_hash(text): vector for text, vector in islice(pairs, _KEPT_BATCH)}:
+        found = cache.get(list(part))
+        lost = [key for key in part if key not in found]
+        if lost:
+            cache.put(lost, np.asarray([part[key] for key in lost], dtype=np.float32))
+        if cache.was_damaged and not was_damaged:
+            # A new cache was begun, and what was there before this part is not in it.
+            was_damaged = True
+            pairs = iter(kept())
+
+
 def vectors_for(
     texts: Sequence[str],
     embedder: Embedder,
@@ -84,20 +101,23 @@ def vectors_for(
     cache_path: Path,
     fresh: Collection[bytes],
     spare: Callable[[], Mapping[bytes, Vectors]],
+    kept: Callable[[], Iterable[tuple[str, Vectors]]] = tuple,
     watcher: Watcher,
     say: Callable[[str], None],
 ) -> tuple[Vectors, int, EncoderCard]:
     """Return the unit vectors (n, d) of ``texts``, how many were computed, and the card of the encoder.
 
     ``fresh`` are the hashes of the texts of new documents. ``spare`` gives the vectors (d,) of the generation
-    before, by text hash, for what the cache has lost. The encoder of the model is written into ``index`` when
-    it is not there or damaged.
+    before, by text hash, for what the cache has lost; ``kept`` are (text, vector) of chunks that stay and are not
+    among ``texts``: the cache keeps them too, for a generation may be rebuilt from it. The encoder of the model is
+    written into ``index`` when it is not there or damaged.
     """
     by_key = {text_hash(t): t for t in texts}
     folder = encoder_folder(index, embedder.model.checksum)
     card = sound_card(folder, embedder.model.checksum)
     cache = VectorCache(cache_path, embedder.model.checksum)
     try:
+        _refill(cache, kept)
         found = cache.get(list(by_key))
         if cache.was_damaged:
             say(f"{cache_path} was damaged; a new one is begun")

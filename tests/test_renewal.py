@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -22,11 +22,12 @@ from qa.answerer import Answerer
 from qa.config import Settings
 from qa.embedder import Embedder
 from qa.encoder import CARD_FILE, EncoderCard, QueryEncoder, encoder_folder, read_card
-from qa.generation import Generation
+from qa.generation import CACHE_NAME, Generation
 from qa.indexer import rehearse_index
 from qa.manifest import FileStatus
 from qa.models import find_model
 from qa.parts import measure
+from qa.passages import Passages, StoredDocument
 from qa.planner import Changes
 from qa.progress import SilentWatcher
 from qa.vectors import MAX_DIFF, choose_encoder, sound_card
@@ -136,6 +137,29 @@ def test_added_generation_equals_one_written_anew_bit_for_bit(make_index: MakeIn
     assert order != anew
     assert sorted(order) == anew
     assert added == answers(index)
+
+
+@pytest.mark.model
+def test_adding_a_file_reads_no_other_document(
+    make_index: MakeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index(folder).index
+    (folder / "a-ferry.txt").write_text(f"{FERRY}\n", encoding="utf-8")
+    (index / CACHE_NAME).unlink()
+    asked: list[list[str]] = []
+
+    def note(self: Passages, doc_ids: Iterable[str]) -> dict[str, StoredDocument]:
+        asked.append(list(doc_ids))
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Passages, "stored_documents", note)
+        report = make_index()
+
+    assert asked == []
+    assert (report.chunks, report.embedded) == (9, 1)
+    # A lost cache has the vectors of those documents again.
+    assert make_index(rebuild=True).embedded == 0
 
 
 class Interrupter(SilentWatcher):
