@@ -28,9 +28,10 @@ from qa.store import ChromaReader, load_chroma
 # So many chunks are searched for by their own vectors where nobody asks for all.
 SAMPLE = 64
 _STEP = 1000
-# Chroma's graph is approximate: of 64,527 passages that are all much alike it did not find 4% by their own vectors.
+# Chroma's graph is approximate: of 64,527 passages that are all much alike it did not find 4% by their own vectors, of
+# 1,204,466 random vectors 22 of 64. A graph that is not there or of other vectors finds nearly none.
 # Rows that were lost are no matter of degree: Chroma cannot give their vectors, and each is asked for.
-_MUST_FIND = 0.8
+_MUST_FIND = 0.5
 _TIMEOUT_S = 600
 _TIMEOUT_A_CHUNK_S = 0.05
 _REBUILD = "run: qa index"
