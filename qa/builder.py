@@ -31,11 +31,6 @@ def check_space(index: Path, chunks: Sequence[StoredChunk], dimension: int, copi
         raise disk_full(index, needed)
 
 
-def folder_bytes(folder: Path) -> int:
-    """Return the size of all files in ``folder``."""
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-
-
 def disk_full(index: Path, needed: int = 0) -> StorageError:
     """Return the error for a disk that cannot hold the work; ``needed`` in bytes, when that is known."""
     free = shutil.disk_usage(index).free

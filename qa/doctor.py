@@ -76,7 +76,7 @@ def _parts(index: Path, folder: Path, manifest: Manifest) -> Finding:
         store = str(folder / CHROMA_NAME)
         note = " (or a Chroma client has opened the store)" if all(store in f for f in failures) else ""
         return _bad("files", "; ".join(failures) + note, Remedy.REBUILD, index)
-    size = sum(part.size for part in manifest.parts.values())
+    size = manifest.size
     return _ok("files", f"{len(manifest.parts)} files, {size / 1e6:.1f} MB, as they were written")
 
 
@@ -189,7 +189,7 @@ def _leftovers(index: Path) -> Finding:
 
 def _space(index: Path, manifest: Manifest) -> Finding:
     free = shutil.disk_usage(index).free
-    needed = 2 * sum(part.size for part in manifest.parts.values()) + 50 * 10**6
+    needed = 2 * manifest.size + 50 * 10**6
     detail = f"{free // 10**6} MB free, {needed // 10**6} MB needed to renew the index"
     if free < needed:
         return _bad("space", detail, Remedy.USER, index, "free some space on this disk")

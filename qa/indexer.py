@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qa import __version__
-from qa.builder import check_space, disk_full, folder_bytes, is_disk_full, make_generation
+from qa.builder import check_space, disk_full, is_disk_full, make_generation
 from qa.cache import known_keys, text_hash
 from qa.config import CONFIG_NAME, DEFAULT_MODEL, Settings, settings_of
 from qa.contents import Contents, chunks_in, gather
@@ -22,7 +22,7 @@ from qa.locks import writer_lock
 from qa.manifest import FileRecord, FileStatus, Manifest, Served, check_hashes, fingerprint, read_manifest
 from qa.models import find_model
 from qa.parts import problem
-from qa.passages import Passages, StoredChunk
+from qa.passages import Passages
 from qa.planner import Changes, Plan, add_to_plan, changes
 from qa.previous import CHUNKER, Previous, choose_sources, known, open_previous, remember
 from qa.progress import SilentWatcher, Watcher
@@ -52,10 +52,8 @@ class Report:
         return [r for r in self.records if r.status is status]
 
 
-def _spare(index: Path, checksum: str, only: Collection[bytes] | None = None) -> dict[bytes, Vectors]:
-    """Return the vectors of the generation in use by the hash of their text, none of another model or damaged.
-
-    With ``only``, those of these hashes.
+def _spare(index: Path, checksum: str, wanted: Collection[bytes]) -> dict[bytes, Vectors]:
+    """Return ``wanted`` vectors of the generation in use by the hash of their text, none of another model or damaged.
 
     Its other parts may be damaged: that is when these vectors are needed most.
     """
@@ -71,15 +69,11 @@ def _spare(index: Path, checksum: str, only: Collection[bytes] | None = None) ->
             # The rows stay in the mapped file until one of them is used.
             vectors = open_vectors(folder / VECTORS_NAME)
             keys = ((text_hash(text), row) for row, text in passages.embedded_texts())
-            return {key: vectors[row] for key, row in keys if only is None or key in only}
+            return {key: vectors[row] for key, row in keys if key in wanted}
         finally:
             passages.close()
     except (IndexDamagedError, IndexMismatchError, KeyError):
         return {}
-
-
-def _hashes(chunks: Sequence[StoredChunk]) -> set[bytes]:
-    return {text_hash(c.chunk.embedded) for c in chunks}
 
 
 class _Run:
@@ -189,40 +183,67 @@ class _Run:
         checksum = embedder.model.checksum
         missing = {text_hash(c.chunk.embedded) for c in chunks} - known_keys(self.index / CACHE_NAME, checksum)
         if missing:
-            missing -= _spare(self.index, checksum).keys()
+            missing -= _spare(self.index, checksum, missing).keys()
         return self._report(plan, found, 0, len(chunks), len(missing))
 
     def _write(self, plan: Plan, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> Report:
-        if previous.generation and self._may_add(found, previous, contents, embedder):
+        before = previous.generation
+        if before and self._may_add(found, previous, contents, embedder):
             try:
-                return self._add(plan, found, previous.generation, contents, embedder)
+                # Whoever opened the store with another client has written to it.
+                check_hashes(before.folder, before.manifest)
+                return self._put(plan, found, contents, embedder, before)
             except IndexDamagedError as error:
                 self.say(f"{error}; the generation is written anew")
-        entries = contents.entries()
-        everything = chunks_in(entries)
-        check_space(self.index, everything, 384)
+        return self._put(plan, found, contents, embedder, None)
+
+    def _put(
+        self, plan: Plan, found: Changes, contents: Contents, embedder: Embedder, before: Generation | None
+    ) -> Report:
+        """Write all documents, or the new ones into a copy of the generation ``before``.
+
+        Its chunks are gone through, and never in memory together.
+        """
+        entries = contents.fresh_entries() if before else contents.entries()
+        chunks = chunks_in(entries)
+        check_space(self.index, chunks, 384, before.manifest.size if before else 0)
         checksum = embedder.model.checksum
+
+        def kept() -> Iterator[tuple[str, Vectors]]:
+            if before:
+                rows = before.vectors
+                yield from ((text, rows[row]) for row, text in before.passages.embedded_texts())
+
+        def spare(wanted: Collection[bytes]) -> dict[bytes, Vectors]:
+            if before:
+                return {key: vector for text, vector in kept() if (key := text_hash(text)) in wanted}
+            return _spare(self.index, checksum, wanted)
+
         vectors, embedded, card = vectors_for(
-            [c.chunk.embedded for c in everything],
+            [c.chunk.embedded for c in chunks],
             embedder,
             index=self.index,
             cache_path=self.index / CACHE_NAME,
-            fresh=_hashes(chunks_in(contents.fresh_entries())),
-            spare=lambda: _spare(self.index, checksum),
+            fresh={text_hash(c.chunk.embedded) for c in chunks_in(contents.fresh_entries())},
+            spare=spare,
+            kept=kept,
             watcher=self.watcher,
             say=self.say,
         )
-        manifest = self._manifest(plan, contents, embedder, card, len(everything))
+        count = len(chunks) + (before.manifest.chunks if before else 0)
+        manifest = self._manifest(plan, contents, embedder, card, count)
         remember(self.index, manifest)
 
         def fill(folder: Path) -> Manifest:
-            addition = Addition(entries, everything, vectors)
+            if before:
+                copy_generation(before.folder, folder)
+            addition = Addition(entries, chunks, vectors)
             fill_generation(folder, addition, bibliographies=self.bibliographies.by_path, watcher=self.watcher)
             self.watcher.start("verifying", 0)
             return manifest
 
         number = self._make(fill, plan)
-        return self._report(plan, found, number, len(everything), embedded)
+        return self._report(plan, found, number, count, embedded)
 
     def _may_add(self, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> bool:
         """Tell whether the next generation is the one before and some documents more.
@@ -239,46 +260,6 @@ class _Run:
             and m.chromadb == chroma_version()
             and m.roots == self.roots
         )
-
-    def _add(
-        self, plan: Plan, found: Changes, generation: Generation, contents: Contents, embedder: Embedder
-    ) -> Report:
-        """Write the generation before and the new documents; the chunks that stay are never in memory together."""
-        # Whoever opened the store with another client has written to it.
-        check_hashes(generation.folder, generation.manifest)
-        entries = contents.fresh_entries()
-        chunks = chunks_in(entries)
-        check_space(self.index, chunks, 384, folder_bytes(generation.folder))
-        checksum, hashes = embedder.model.checksum, _hashes(chunks)
-
-        def kept() -> Iterator[tuple[str, Vectors]]:
-            rows = generation.vectors
-            return ((text, rows[row]) for row, text in generation.passages.embedded_texts())
-
-        vectors, embedded, card = vectors_for(
-            [c.chunk.embedded for c in chunks],
-            embedder,
-            index=self.index,
-            cache_path=self.index / CACHE_NAME,
-            fresh=hashes,
-            spare=lambda: _spare(self.index, checksum, hashes),
-            kept=kept,
-            watcher=self.watcher,
-            say=self.say,
-        )
-        count = generation.manifest.chunks + len(chunks)
-        manifest = self._manifest(plan, contents, embedder, card, count)
-        remember(self.index, manifest)
-
-        def fill(folder: Path) -> Manifest:
-            copy_generation(generation.folder, folder)
-            addition = Addition(entries, chunks, vectors)
-            fill_generation(folder, addition, bibliographies=self.bibliographies.by_path, watcher=self.watcher)
-            self.watcher.start("verifying", 0)
-            return manifest
-
-        number = self._make(fill, plan)
-        return self._report(plan, found, number, count, embedded)
 
     def _manifest(self, plan: Plan, contents: Contents, embedder: Embedder, card: EncoderCard, chunks: int) -> Manifest:
         digest = self.bibliographies.digest()

@@ -104,6 +104,11 @@ class Manifest:
     served: Served | None = None
     format: int = FORMAT
 
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.size for part in self.parts.values())
+
 
 def fingerprint(documents: Iterable[tuple[str, str]], *, model: str, chunker: tuple[int, ...], references: str) -> str:
     """Return the digest of an index over its (source, doc_id) names, model, chunker and bibliographies."""

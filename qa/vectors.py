@@ -100,17 +100,17 @@ def vectors_for(
     index: Path,
     cache_path: Path,
     fresh: Collection[bytes],
-    spare: Callable[[], Mapping[bytes, Vectors]],
-    kept: Callable[[], Iterable[tuple[str, Vectors]]] = tuple,
+    spare: Callable[[Collection[bytes]], Mapping[bytes, Vectors]],
+    kept: Callable[[], Iterable[tuple[str, Vectors]]],
     watcher: Watcher,
     say: Callable[[str], None],
 ) -> tuple[Vectors, int, EncoderCard]:
     """Return the unit vectors (n, d) of ``texts``, how many were computed, and the card of the encoder.
 
-    ``fresh`` are the hashes of the texts of new documents. ``spare`` gives the vectors (d,) of the generation
-    before, by text hash, for what the cache has lost; ``kept`` are (text, vector) of chunks that stay and are not
-    among ``texts``: the cache keeps them too, for a generation may be rebuilt from it. The encoder of the model is
-    written into ``index`` when it is not there or damaged.
+    ``fresh`` are the hashes of the texts of new documents. ``spare`` gives those vectors (d,) of the generation
+    before that are asked for, by text hash, for what the cache has lost; ``kept`` gives (text, vector) of the chunks
+    that stay and are not among ``texts``: the cache keeps them too, for a generation may be rebuilt from it. The
+    encoder of the model is written into ``index`` when it is not there or damaged.
     """
     by_key = {text_hash(t): t for t in texts}
     folder = encoder_folder(index, embedder.model.checksum)
@@ -123,7 +123,7 @@ def vectors_for(
             say(f"{cache_path} was damaged; a new one is begun")
         missing = {key: text for key, text in by_key.items() if key not in found}
         if missing or fresh:
-            old = spare()
+            old = spare(by_key.keys())
             rescued = [key for key in missing if key in old]
             for at in range(0, len(rescued), _BATCH):
                 keys = rescued[at : at + _BATCH]

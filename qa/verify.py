@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from qa import dense
 from qa.encoder import Vectors
@@ -28,10 +29,12 @@ from qa.store import ChromaReader, load_chroma
 # So many chunks are searched for by their own vectors where nobody asks for all.
 SAMPLE = 64
 _STEP = 1000
-# Chroma's graph is approximate: of 64,527 passages that are all much alike it did not find 4% by their own vectors, of
-# 1,204,466 random vectors 22 of 64. A graph that is not there or of other vectors finds nearly none.
+# Chroma's graph is approximate: of 64,527 passages that are all much alike it did not find 4% by their own vectors.
 # Rows that were lost are no matter of degree: Chroma cannot give their vectors, and each is asked for.
-_MUST_FIND = 0.5
+_MUST_FIND = 0.8
+# Where it finds fewer, it is asked for so many neighbours, and so walks more of its graph: of 1,204,466 random vectors
+# it found 42 of 64 when it was asked for one, and 60 when it was asked for these.
+_DEEP = 1000
 _TIMEOUT_S = 600
 _TIMEOUT_A_CHUNK_S = 0.05
 _REBUILD = "run: qa index"
@@ -87,17 +90,20 @@ def compare(
         same = theirs.shape == ours.shape and np.allclose(theirs, ours, atol=1e-6)
         _expect(same, f"{name} and vectors.npy hold different vectors")
     searched = np.unique(np.linspace(0, count - 1, min(sample, count)).astype(int)) if count else np.arange(0)
-    found = sum(_found(np.asarray(vectors[searched[at : at + _STEP]]), store) for at in range(0, len(searched), _STEP))
-    _expect(
-        found >= _MUST_FIND * len(searched),
-        f"{name} finds only {found} of {len(searched)} chunks by their own vectors",
-    )
+    found = _found(vectors, searched, store, 1)
+    if found < _MUST_FIND * len(searched):
+        deep = _found(vectors, searched, store, min(_DEEP, count))
+        _expect(
+            deep >= _MUST_FIND * len(searched),
+            f"{name} finds only {deep} of {len(searched)} chunks by their own vectors",
+        )
     return found, len(searched)
 
 
-def _found(vectors: Vectors, store: Store) -> int:
-    """Return for how many vectors the nearest in the store is their own, or that of a passage with the same text."""
-    return sum(bool(hits) and hits[0][1] > 0.9999 for hits in store.search(vectors, 1))
+def _found(vectors: Vectors, rows: npt.NDArray[np.int64], store: Store, k: int) -> int:
+    """Return for how many ``rows`` the first of ``k`` hits is their own vector, or one of the same text."""
+    parts = (np.asarray(vectors[rows[at : at + _STEP]]) for at in range(0, len(rows), _STEP))
+    return sum(bool(hits) and hits[0][1] > 0.9999 for part in parts for hits in store.search(part, k))
 
 
 class Verifier:

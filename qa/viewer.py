@@ -193,14 +193,13 @@ def status_of(generation: Generation, *, every_file: bool) -> Status:
     """Return the state of an index; ``every_file`` brings the row of every file seen with it."""
     records = read_files(generation.folder)
     stale = tuple(r.source for r in records if r.status is FileStatus.INDEXED and _is_stale(r))
-    size = sum(part.size for part in generation.manifest.parts.values())
     cache = generation.index / "cache.db"
     card = read_card(encoder_folder(generation.index, generation.manifest.model_checksum))
     return Status(
         generation,
         tuple(records) if every_file else (),
         stale,
-        size,
+        generation.manifest.size,
         cache.stat().st_size if cache.is_file() else 0,
         card.reason if card else "the encoder is missing (run: qa index)",
         _confidence(generation),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from qa.errors import IndexDamagedError
 from qa.generation import PASSAGES_NAME, VECTORS_NAME
 from qa.manifest import CHROMA_NAME
 from qa.store import ChromaWriter
-from qa.verify import Verifier, verify
+from qa.verify import Verifier, compare, verify
 from tests.handmade import write_passages
 
 
@@ -50,6 +51,33 @@ def test_store_whose_search_misses_a_few_passages_is_sound(tmp_path: Path) -> No
 
     assert searched == 4000
     assert 3600 <= found <= 4000
+
+
+class SparseStore:
+    """A store whose search finds the first half of its vectors at once, and the others as one walks ``depth`` far."""
+
+    def __init__(self, vectors: Vectors, depth: int) -> None:
+        self.rows = vectors
+        self.depth = depth
+
+    def count(self) -> int:
+        return len(self.rows)
+
+    def vectors(self, ids: Sequence[str]) -> Vectors:
+        return self.rows[[int(i) for i in ids]]
+
+    def search(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
+        reached = self.rows if k >= self.depth else self.rows[: len(self.rows) // 2]
+        return [[(str(int(np.argmax(reached @ v))), float(np.max(reached @ v)))] for v in vectors]
+
+
+def test_graph_that_finds_too_few_is_searched_deeper_before_it_counts_as_damaged() -> None:
+    vectors = unit(np.random.default_rng(2).standard_normal((50, 384), dtype=np.float32))
+    ids = {n: str(n) for n in range(50)}
+
+    assert compare(vectors, ids, SparseStore(vectors, depth=50), sample=50) == (25, 50)
+    with pytest.raises(IndexDamagedError, match="finds only 25 of 50 chunks by their own vectors"):
+        compare(vectors, ids, SparseStore(vectors, depth=51), sample=50)
 
 
 def test_generation_of_nothing_is_sound(tmp_path: Path) -> None:

@@ -89,15 +89,11 @@ def main() -> None:
                 out.write(json.dumps(made) + "\n")
                 written += 1
         contexts = {hashlib.sha256(r.context.encode()).hexdigest(): r.context for r in rows(a.data)}
-        for asked in lines(HERE / "questions" / "paragraphs.jsonl"):
-            made = example(asked["question"], contexts[asked["context"]], asked["span"], asked["kind"])
-            out.write(json.dumps(made) + "\n")
+        about = [(contexts[q["context"]], q) for q in lines(HERE / "questions" / "paragraphs.jsonl")]
+        about += [(p["text"], q) for p in lines(HERE / "questions" / "written.jsonl") for q in p["questions"]]
+        for text, asked in about:
+            out.write(json.dumps(example(asked["question"], text, asked["span"], asked["kind"])) + "\n")
             written += 1
-        for passage in lines(HERE / "questions" / "written.jsonl"):
-            for asked in passage["questions"]:
-                made = example(asked["question"], passage["text"], asked["span"], asked["kind"])
-                out.write(json.dumps(made) + "\n")
-                written += 1
     print(f"{written} examples; {left_out} questions were left out, they are close to a golden one")
 
 
