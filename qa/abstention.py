@@ -12,12 +12,13 @@ from pathlib import Path
 
 from qa.errors import ModelError, UsageError
 from qa.generation import Generation
-from qa.other_readers import NO_READER
 from qa.passages import Passages
 from qa.schema import DEFAULT_RISK, Verdict
 
 CALIBRATION_NAME = "calibration.json"
+# The names of the reader that comes with qa, and of reading nothing.
 SHIPPED_READER = "shipped"
+NO_READER = "none"
 
 _SHIPPED = Path(__file__).with_name("calibrations")
 # No chance is above 1: with this threshold nothing is answered, with the other one everything.

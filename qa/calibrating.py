@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from qa.abstention import SHIPPED_READER, Calibration, dump_calibration
+from qa.abstention import NO_READER, SHIPPED_READER, Calibration, dump_calibration
 from qa.answerer import Answerer
 from qa.errors import QuestionError, UsageError
 from qa.evaluation import is_right
 from qa.gold import GoldenQuestion
-from qa.other_readers import NO_READER
 from qa.parts import replace_whole
 
 # What is weighed: of the five the first two come from the reader. In cross-validation on 700 public questions all five

@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa.decoder import decode
+from qa.decoder import decode, read_bytes
 from qa.errors import LoadError
-from qa.loader import read_bytes
 from qa.passages import Passages
 from qa.schema import Citation, Passage, Sentence
 from qa.text import Lines

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -115,6 +113,8 @@ def read_config(path: Path) -> Settings:
 
     ``index``, and ``model`` and ``reader`` where they are folders, are taken from the folder of the file.
     """
+    import tomllib
+
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -123,6 +123,8 @@ def read_config(path: Path) -> Settings:
         raise ConfigError(f"{path}: {error.strerror}", fix=f"make {path} readable") from error
     for key in data:
         if key not in _KEYS:
+            import difflib
+
             near = difflib.get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(_KEYS))}"
             raise ConfigError(f"{path}: unknown key {key!r}; {hint}", fix=f"rename or remove {key} in {path}")

@@ -1,10 +1,12 @@
-"""Bytes to text: UTF-8, UTF-16 and UTF-32, else a legacy encoding that is detected and reported."""
+"""Files to bytes, bytes to text: UTF-8, UTF-16 and UTF-32, else a legacy encoding that is detected and reported."""
 
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 from qa.errors import LoadError
 
@@ -43,6 +45,22 @@ _COMMON = ("cp1252", "cp1250", "mac_roman", "cp850")
 _MAX_MORE_CHAOS = 0.1
 _MAX_LESS_COHERENCE = 0.15
 _BINARY_FIX = "convert it to text, or exclude it in qa.toml"
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of one file, all of one moment. Raises LoadError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except FileNotFoundError as error:
+        raise LoadError("vanished before it was read", fix="run the command again") from error
+    except OSError as error:
+        raise LoadError(f"cannot be read: {error.strerror}", fix=f"check the permissions of {path}") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise LoadError("changed while it was read", fix="run the command again")
+    return data
 
 
 def _strict(data: bytes, encoding: str) -> str:

@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from qa.answerer import Answerer
+from qa.decoder import read_bytes
 from qa.errors import LoadError, ModelError, QuestionError
 from qa.gold import GoldenQuestion
 from qa.judging import contains, exact_match, held, holds_passage, token_f1
-from qa.loader import loader_of, parse, read_bytes
+from qa.loader import loader_of, parse
 from qa.metrics import Outcome
 from qa.passages import Passages
 from qa.relevance import Relevant, relevant

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from qa import markdown, plaintext
 from qa.decoder import decode
-from qa.errors import LoadError
 from qa.schema import Block, BlockKind, Document
 from qa.text import readable, squeeze
 from qa.walker import SUFFIXES
@@ -24,22 +22,6 @@ _FRONT_MATTER = re.compile(
     r"---[ \t]*(?:\r\n|\n|\r)(.*?)(?:\r\n|\n|\r)(?:---|\.\.\.)[ \t]*(?:\r\n|\n|\r|\Z)", re.DOTALL
 )
 _MAX_FRONT_MATTER = 1 << 16
-
-
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of one file, all of one moment. Raises LoadError when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            before = os.fstat(file.fileno())
-            data = file.read()
-            after = os.fstat(file.fileno())
-    except FileNotFoundError as error:
-        raise LoadError("vanished before it was read", fix="run the command again") from error
-    except OSError as error:
-        raise LoadError(f"cannot be read: {error.strerror}", fix=f"check the permissions of {path}") from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
-        raise LoadError("changed while it was read", fix="run the command again")
-    return data
 
 
 def _plain(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.abstention import NO_READER
 from qa.config import home_expanded
 from qa.embedder import loading
 from qa.errors import ModelError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-NO_READER = "none"
 _BATCH = 4
 # Windows beyond this cost more than passages are long.
 _MAX_TOKENS = 512

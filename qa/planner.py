@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from qa.decoder import read_bytes
 from qa.errors import LoadError
-from qa.loader import loader_of, parse, read_bytes
+from qa.loader import loader_of, parse
 from qa.manifest import FileRecord, FileStatus
 from qa.schema import Document
 from qa.walker import Found

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qa.abstention import SHIPPED_READER
-from qa.other_readers import open_reader
 from qa.reader import Reader
 from qa.selection import PassageReader
 
@@ -28,4 +27,6 @@ def choose_reader(name: str, *, may_download: bool, say: Callable[[str], None]) 
     """Return the reader ``name``: "" or "shipped", "none", a folder, a name on the hub. Raises ModelError."""
     if name in ("", SHIPPED_READER):
         return shipped_reader()
+    from qa.other_readers import open_reader
+
     return ReaderChoice(name, open_reader(name, may_download=may_download, say=say))

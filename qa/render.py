@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from qa import linear
@@ -166,6 +165,8 @@ def show_explanation(out: Screen, answer: Answer) -> None:
     if out.is_plain:
         linear.tell_candidates(out.put_text, answer.hits, cited, used)
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("rank", "fused", "dense", "#", "sparse", "#"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -237,6 +238,8 @@ def show_sources(out: Screen, rows: Sequence[dict[str, str]]) -> None:
     if out.width - fixed < min(_MIN_TITLE, widest.get("title", 0)):
         _show_source_list(out, rows)
         return
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in names:
         table.add_column(name, justify="right" if name == "chunks" else "left", no_wrap=name != "title")

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from qa.abstention import CALIBRATION_NAME, calibration_of
-from qa.decoder import decode
+from qa.decoder import decode, read_bytes
 from qa.encoder import encoder_folder, read_card
 from qa.errors import LoadError, ModelError, UsageError
 from qa.generation import Generation
-from qa.loader import read_bytes
 from qa.manifest import FileRecord, FileStatus, read_files
 from qa.passages import Passages, matches
 from qa.text import Lines

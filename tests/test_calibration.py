@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from qa.abstention import (
     CALIBRATION_NAME,
+    NO_READER,
     SHIPPED_READER,
     Calibration,
     calibration_of,
@@ -26,7 +27,6 @@ from qa.calibrating import EVIDENCE, Observation, fit, save
 from qa.config import shipped_corpus
 from qa.errors import ModelError, StorageError, UsageError
 from qa.generation import Generation
-from qa.other_readers import NO_READER
 from qa.passages import Passages
 from tests.conftest import MakeIndex, RunCli
 from tests.handmade import open_passages

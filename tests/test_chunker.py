@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from qa.chunker import MAX_TOKENS, TokenCounter, chunk
 from qa.config import shipped_corpus
-from qa.decoder import decode
+from qa.decoder import decode, read_bytes
 from qa.embedder import Embedder
-from qa.loader import parse, read_bytes
+from qa.loader import parse
 from qa.models import ModelFolder, packaged_model
 from qa.schema import BlockKind, Chunk, Document, Range
 from qa.text import CITATION_KEYS, blank

@@ -10,8 +10,9 @@ from typing import cast
 
 import pytest
 
+from qa.decoder import read_bytes
 from qa.errors import LoadError
-from qa.loader import loader_of, parse, read_bytes
+from qa.loader import loader_of, parse
 from qa.schema import BlockKind, Document
 from tests.unprivileged import unprivileged
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa import terms as terms_module
 from qa.terms import STOP_WORDS, stem, stems, terms, words
 
 
@@ -135,6 +136,18 @@ def test_composed_and_decomposed_text_have_the_same_latin_terms(text: str) -> No
     latin = "".join(c for c in text if c < "\u0250" or "\u0300" <= c <= "\u036f")
 
     assert stems(unicodedata.normalize("NFC", latin)) == stems(unicodedata.normalize("NFD", latin))
+
+
+plain = st.text(alphabet="aZé_-’'.,§()$ /12Ωж\n", max_size=40)
+
+
+@given(plain)
+@settings(max_examples=500)
+def test_text_without_special_characters_has_the_same_tokens_by_the_shorter_pattern(text: str) -> None:
+    def tokens(*, special: bool) -> list[tuple[str | None, tuple[int, int]]]:
+        return [(m.lastgroup, m.span()) for m in terms_module._tokens(special=special).finditer(text)]
+
+    assert tokens(special=False) == tokens(special=True)
 
 
 @given(st.lists(st.sampled_from("ICE agreements signed Texas 287(g) S-Comm U.S. 1,595 2011 移民".split()), max_size=8))
