@@ -22,7 +22,7 @@ from qa.models import find_model
 from qa.parts import problem, sha256_of
 from qa.previous import CHUNKER, known
 from qa.publisher import compare_served, unused_collections, withdraw
-from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED
+from qa.reader import CARD_FILE, SHIPPED, WEIGHTS_FILE
 from qa.store import chroma_version
 from qa.verify import Verifier
 
@@ -151,12 +151,14 @@ def _reader(index: Path) -> Finding:
     reinstall = "pip install --force-reinstall qa"
     try:
         card = json.loads((SHIPPED / CARD_FILE).read_text(encoding="utf-8"))
-        same = sha256_of(SHIPPED / MODEL_FILE) == card["sha256"]
-    except (OSError, ValueError, KeyError) as error:
+        published = dict(card["sha256"])
+        wrong = [name for name, digest in published.items() if sha256_of(SHIPPED / name) != digest]
+        checksum = published[WEIGHTS_FILE]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         return _bad("reader", f"the reader in {SHIPPED} cannot be read: {error}", Remedy.USER, index, reinstall)
-    if not same:
-        return _bad("reader", f"{SHIPPED / MODEL_FILE} is not what was shipped", Remedy.USER, index, reinstall)
-    return _ok("reader", f"checksum {card['sha256'][:12]}")
+    if wrong:
+        return _bad("reader", f"{SHIPPED / wrong[0]} is not what was shipped", Remedy.USER, index, reinstall)
+    return _ok("reader", f"checksum {checksum[:12]}")
 
 
 def _versions(index: Path, manifest: Manifest) -> Finding:

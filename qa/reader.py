@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).with_name("reader_model")
 MODEL_FILE = "reader.onnx"
+WEIGHTS_FILE = "weights.bin"
 CARD_FILE = "reader.json"
 _TABLE = "embeddings.word_embeddings.weight"
 _MAX_QUESTION = 64
@@ -76,9 +77,9 @@ class Reader:
         self.workers = workers or usable_cores()
 
     @cached_property
-    def _card(self) -> dict[str, int | str | float]:
+    def _card(self) -> dict[str, Any]:
         try:
-            card: dict[str, int | str | float] = json.loads((self.folder / CARD_FILE).read_text(encoding="utf-8"))
+            card: dict[str, Any] = json.loads((self.folder / CARD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the reader in {self.folder} cannot be read: {error}", fix="pip install --force-reinstall qa"
@@ -123,7 +124,7 @@ class Reader:
         first = len(question) + 2
         types[:, first:] = 1
         embeddings = np.stack([words[token] for token in ids])[None]
-        feeds = {"embeddings": embeddings, "mask": np.ones_like(types), "types": types}
+        feeds = {"embeddings": embeddings, "types": types}
         start, end, answer = self._session.run(["start", "end", "answer"], feeds)
         part = slice(first, first + size)
         offsets = np.array(passage.offsets[:size], dtype=np.int64).reshape(-1, 2)

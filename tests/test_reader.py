@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import ModelError
-from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED, Reader, Reading
+from qa.reader import CARD_FILE, MODEL_FILE, SHIPPED, WEIGHTS_FILE, Reader, Reading
 
 PASSAGE = (
     "The town library of Ashford opened on May 4, 1921. It was designed by Clara Whitfield, who had won a "
@@ -87,14 +87,28 @@ def test_no_passages_give_no_readings(reader: Reader) -> None:
 def test_the_card_has_the_checksum_of_the_weights() -> None:
     card = json.loads((SHIPPED / CARD_FILE).read_text(encoding="utf-8"))
 
-    assert hashlib.sha256((SHIPPED / MODEL_FILE).read_bytes()).hexdigest() == card["sha256"]
-    assert (SHIPPED / MODEL_FILE).stat().st_size <= 45 * 10**6
+    files = {name: (SHIPPED / name).read_bytes() for name in (MODEL_FILE, WEIGHTS_FILE)}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == card["sha256"]
+    assert sum(len(data) for data in files.values()) <= 45 * 10**6
 
 
 @pytest.mark.model
 def test_damaged_weights_are_named(tmp_path: Path) -> None:
     (tmp_path / CARD_FILE).write_bytes((SHIPPED / CARD_FILE).read_bytes())
     (tmp_path / MODEL_FILE).write_bytes(b"\xff" * 1000)
+
+    with pytest.raises(ModelError, match=MODEL_FILE) as caught:
+        Reader(tmp_path).read("Who?", ["Nobody."])
+    assert caught.value.fix == "pip install --force-reinstall qa"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kept", [None, 0, 1_000_000])
+def test_lost_and_cut_off_weights_are_named(tmp_path: Path, kept: int | None) -> None:
+    for name in (CARD_FILE, MODEL_FILE):
+        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
+    if kept is not None:
+        (tmp_path / WEIGHTS_FILE).write_bytes((SHIPPED / WEIGHTS_FILE).read_bytes()[:kept])
 
     with pytest.raises(ModelError, match=MODEL_FILE) as caught:
         Reader(tmp_path).read("Who?", ["Nobody."])

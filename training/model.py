@@ -37,6 +37,10 @@ class ReaderNetwork(nn.Module):  # type: ignore[misc] # torch is not typed for m
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return (start, end, answer): scores (batch, length), (batch, length) and (batch,)."""
         states = self.body(inputs_embeds=embeddings, attention_mask=mask, token_type_ids=types).last_hidden_state
+        return self.score(states)
+
+    def score(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return (start, end, answer) from the states (batch, length, size) of the last layer."""
         start, end = self.span(states).unbind(-1)
         answer = self.answer(torch.tanh(self.pool(states[:, 0]))).squeeze(-1)
         return start, end, answer
