@@ -17,11 +17,12 @@ from pathlib import Path
 
 from bench.held_out import make_held_out
 from bench.sets import index_of, load_questions
-from qa.abstention import NO_READER, SHIPPED_READER, Calibration
+from qa.abstention import SHIPPED_READER, Calibration
 from qa.answerer import Answerer
 from qa.calibrating import fit, observe, save
 from qa.generation import Generation
 from qa.gold import GoldenQuestion, read_questions
+from qa.reader import NO_READER
 from qa.reader_choice import choose_reader
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"

@@ -76,7 +76,10 @@ def unpack(folder: Path, scratch: Path) -> Path:
         draft = scratch / folder.name / "unpacking"
         shutil.rmtree(draft, ignore_errors=True)
         with tarfile.open(folder / "corpus.tar.xz") as archive:
-            archive.extractall(draft, filter="data")
+            # Python 3.11 has filters from 3.11.4 on.
+            if hasattr(tarfile, "data_filter"):
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(draft)
         (draft / "corpus").rename(target)
         draft.rmdir()
     return target

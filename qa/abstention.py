@@ -13,12 +13,11 @@ from pathlib import Path
 from qa.errors import ModelError, UsageError
 from qa.generation import Generation
 from qa.passages import Passages
+from qa.reader import NO_READER
 from qa.schema import DEFAULT_RISK, Verdict
 
 CALIBRATION_NAME = "calibration.json"
-# The names of the reader that comes with qa, and of reading nothing.
 SHIPPED_READER = "shipped"
-NO_READER = "none"
 
 _SHIPPED = Path(__file__).with_name("calibrations")
 # No chance is above 1: with this threshold nothing is answered, with the other one everything.

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from qa.abstention import NO_READER, SHIPPED_READER, Calibration, dump_calibration
+from qa.abstention import SHIPPED_READER, Calibration, dump_calibration
 from qa.answerer import Answerer
 from qa.errors import QuestionError, UsageError
 from qa.evaluation import is_right
 from qa.gold import GoldenQuestion
 from qa.parts import replace_whole
+from qa.reader import NO_READER
 
 # What is weighed: of the five the first two come from the reader. In cross-validation on 700 public questions all five
 # tell more than the reader alone (AUROC for a right answer 0.82, not 0.79); what the reader says of its second best

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.abstention import NO_READER
 from qa.config import home_expanded
 from qa.embedder import loading
 from qa.errors import ModelError
 from qa.models import find_model
-from qa.reader import Reading
+from qa.reader import NO_READER, Reading
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

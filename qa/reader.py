@@ -33,6 +33,8 @@ WEIGHTS_FILE = "weights.bin"
 CARD_FILE = "reader.json"
 _TABLE = "embeddings.word_embeddings.weight"
 _MAX_QUESTION = 64
+# The name of reading nothing, among those of readers.
+NO_READER = "none"
 _MAX_SPAN_TOKENS = 30
 _CLS, _SEP = 101, 102
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from qa.abstention import (
     CALIBRATION_NAME,
-    NO_READER,
     SHIPPED_READER,
     Calibration,
     calibration_of,
@@ -28,6 +27,7 @@ from qa.config import shipped_corpus
 from qa.errors import ModelError, StorageError, UsageError
 from qa.generation import Generation
 from qa.passages import Passages
+from qa.reader import NO_READER
 from tests.conftest import MakeIndex, RunCli
 from tests.handmade import open_passages
 
