@@ -183,7 +183,8 @@ def test_the_table_fits_the_terminal_and_has_every_figure(
     for name, figure in evaluation.figures.items():
         line = next(line for line in lines if line.startswith(f"{name} "))
         shown = f"{figure.value:.2f}" if name.startswith("seconds") else f"{figure.value:.3f}"
-        assert line.count(shown) >= (2 if is_compared else 1)
+        # A run file keeps four digits, so seconds at the edge of a second digit may be rounded the other way there.
+        assert line.count(shown) >= (2 if is_compared and not name.startswith("seconds") else 1)
     assert set(evaluation.figures) == set(METRICS)
 
 
