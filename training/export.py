@@ -17,12 +17,10 @@ import onnxruntime as ort
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from qa.reader import CARD_FILE, MODEL_FILE, WEIGHTS_FILE
 from training.model import ReaderNetwork
 from training.train import MAX_LENGTH, model_folder
 
-MODEL_FILE = "reader.onnx"
-WEIGHTS_FILE = "weights.bin"
-CARD_FILE = "reader.json"
 _MIN_HALF = 1024
 
 
