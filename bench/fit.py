@@ -35,7 +35,7 @@ RANKING = {
 
 def questions() -> list[GoldenQuestion]:
     """Return the development questions that share no fact with a test question."""
-    files = [GOLDEN / f"{name}.jsonl" for name in ("questions", "development", "calibration")]
+    files = [GOLDEN / f"{name}.jsonl" for name in ("questions", "development", "calibration", "natural")]
     lines = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     tested = {
         fact for line in lines if line["split"] == "test" for fact in (*line.get("facts", ()), *line.get("near", ()))

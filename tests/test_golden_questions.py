@@ -19,7 +19,7 @@ from qa.judging import normal
 from tests.test_corpus import BIBLIOGRAPHY, DOSSIER, Statement, corpus_statements
 
 FOLDER = Path(__file__).with_name("golden")
-FILES = ("questions.jsonl", "development.jsonl", "calibration.jsonl")
+FILES = ("questions.jsonl", "development.jsonl", "calibration.jsonl", "natural.jsonl")
 ANSWERABLE = ["id", "split", "question", "answerable", "type", "answers", "keys", "facts"]
 UNANSWERABLE = ["id", "split", "question", "answerable", "type", "why_not", "near", "note"]
 TYPES = set("compare define how how-many how-much list what when where who why yes-no".split())
@@ -110,7 +110,9 @@ def test_facts_and_keys_exist() -> None:
 
 def test_gold_answers_stand_in_three_sentences_of_the_corpus() -> None:
     statements = list(corpus_statements())
-    answerable = [q for n in ("questions.jsonl", "calibration.jsonl") for q in questions(n) if q["answerable"]]
+    answerable = [
+        q for n in ("questions.jsonl", "calibration.jsonl", "natural.jsonl") for q in questions(n) if q["answerable"]
+    ]
     assert [q["id"] for q in answerable if sentences_needed(q["answers"], statements) is None] == []
 
 

@@ -34,7 +34,7 @@ OTHERS = {QuestionKind.HOW_MANY: 4.0, QuestionKind.WHEN: 3.5, QuestionKind.WHAT:
 _OTHERS = 2.4
 # Of the others: the share that was written to mislead, if there are as many, and the most that comes from NEW.
 _HARD = 0.8
-_NEW = 0.5
+_NEW = 0.7
 
 
 def chosen(kind: QuestionKind, answers: list[str], new: list[str], old: list[str], easy: list[str]) -> list[str]:
