@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,28 @@ _FLOAT32_ERROR = 1e-5
 def write_vectors(path: Path, vectors: Vectors) -> None:
     """Write unit vectors (n, d) as ``.npy``, float32, little-endian, row-major."""
     np.save(path, np.ascontiguousarray(vectors, dtype="<f4"), allow_pickle=False)
+
+
+def append_vectors(path: Path, vectors: Vectors) -> None:
+    """Put unit vectors (n, d) behind those of a file that ``write_vectors`` wrote; none of these is read.
+
+    Source: the .npy format as numpy writes it, whose header leaves room for the first axis to grow. Raises
+    IndexDamagedError for another file; what is in it then is of no use.
+    """
+    with path.open("r+b") as file:
+        try:
+            np.lib.format.read_magic(file)
+            (count, width), _, dtype = np.lib.format.read_array_header_1_0(file)
+        except (ValueError, EOFError) as error:
+            raise IndexDamagedError(f"{path} cannot be read: {error}", fix="run: qa index") from error
+        start = file.tell()
+        file.seek(0)
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count + len(vectors), width)}
+        np.lib.format.write_array_header_1_0(file, header)
+        if file.tell() != start or dtype != np.dtype("<f4") or vectors.shape[1:] != (width,):
+            raise IndexDamagedError(f"{path} holds vectors of another kind", fix="run: qa index")
+        file.seek(0, os.SEEK_END)
+        file.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
 
 
 def open_vectors(path: Path) -> Vectors:

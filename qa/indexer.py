@@ -19,7 +19,7 @@ from qa.encoder import EncoderCard, Vectors, encoder_folder, read_card
 from qa.errors import IndexDamagedError, IndexMismatchError
 from qa.generation import CACHE_NAME, PASSAGES_NAME, VECTORS_NAME, Generation, current, drop_unused
 from qa.locks import writer_lock
-from qa.manifest import FileRecord, FileStatus, Manifest, Served, check_hashes, fingerprint, read_manifest
+from qa.manifest import FileRecord, FileStatus, Manifest, Served, check_hashes, check_parts, fingerprint, read_manifest
 from qa.models import find_model
 from qa.parts import problem
 from qa.passages import Passages
@@ -88,6 +88,7 @@ class _Run:
         self.bibliographies = Bibliographies()
         self.roots: tuple[str, ...] = ()
         self.settings_of: dict[str, Settings] = {}
+        self.embedded = 0
 
     def run(self, sources: Sequence[Path], *, rebuild: bool, may_download: bool, dry: bool) -> Report:
         name = self.settings.model or str(known(self.index).get("model") or DEFAULT_MODEL)
@@ -206,7 +207,7 @@ class _Run:
         """
         entries = contents.fresh_entries() if before else contents.entries()
         chunks = chunks_in(entries)
-        check_space(self.index, chunks, 384, before.manifest.size if before else 0)
+        check_space(self.index, chunks, 384, before.manifest if before else None)
         checksum = embedder.model.checksum
 
         def kept() -> Iterator[tuple[str, Vectors]]:
@@ -224,18 +225,22 @@ class _Run:
             embedder,
             index=self.index,
             cache_path=self.index / CACHE_NAME,
-            fresh={text_hash(c.chunk.embedded) for c in chunks_in(contents.fresh_entries())},
+            # Nothing is resumed where the first attempt of this very run embedded them.
+            fresh=() if self.embedded else {text_hash(c.chunk.embedded) for c in chunks_in(contents.fresh_entries())},
             spare=spare,
             kept=kept,
             watcher=self.watcher,
             say=self.say,
         )
+        self.embedded += embedded
         count = len(chunks) + (before.manifest.chunks if before else 0)
         manifest = self._manifest(plan, contents, embedder, card, count)
         remember(self.index, manifest)
 
         def fill(folder: Path) -> Manifest:
             if before:
+                # Much time may have gone into embedding since.
+                check_parts(before.folder, before.manifest, store=True)
                 copy_generation(before.folder, folder)
             addition = Addition(entries, chunks, vectors)
             fill_generation(folder, addition, bibliographies=self.bibliographies.by_path, watcher=self.watcher)
@@ -243,7 +248,7 @@ class _Run:
             return manifest
 
         number = self._make(fill, plan)
-        return self._report(plan, found, number, count, embedded)
+        return self._report(plan, found, number, count, self.embedded)
 
     def _may_add(self, found: Changes, previous: Previous, contents: Contents, embedder: Embedder) -> bool:
         """Tell whether the next generation is the one before and some documents more.

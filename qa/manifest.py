@@ -175,14 +175,14 @@ def read_files(folder: Path) -> list[FileRecord]:
         raise IndexDamagedError(f"{path} is not a list of files: {error}", fix=_REBUILD) from error
 
 
-def check_parts(folder: Path, manifest: Manifest) -> None:
+def check_parts(folder: Path, manifest: Manifest, *, store: bool = False) -> None:
     """Compare the parts with the manifest as far as a question needs them. Raises IndexDamagedError.
 
     Sizes of all; contents of those that were touched since. Of the Chroma store, which questions do not
-    open, only the sizes.
+    open, only the sizes, unless ``store``.
     """
     for name, part in manifest.parts.items():
-        check = size_problem if name.startswith(f"{CHROMA_NAME}/") else problem
+        check = size_problem if name.startswith(f"{CHROMA_NAME}/") and not store else problem
         _refuse(check(folder / name, part))
 
 

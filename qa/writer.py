@@ -8,9 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from qa.dense import open_vectors, write_vectors
+from qa.dense import append_vectors, write_vectors
 from qa.encoder import Vectors
 from qa.generation import PASSAGES_NAME, VECTORS_NAME
 from qa.manifest import CHROMA_NAME
@@ -87,8 +85,8 @@ def fill_generation(
         passages.add_chunk(stored, kinds)
         metadata.append(_metadata(stored, entry, kinds))
     passages.close()
-    old = [] if is_new else [open_vectors(folder / VECTORS_NAME)]
-    write_vectors(folder / VECTORS_NAME, np.concatenate([*old, addition.vectors]))
+    put_vectors = write_vectors if is_new else append_vectors
+    put_vectors(folder / VECTORS_NAME, addition.vectors)
     with closing(ChromaWriter(folder / CHROMA_NAME)) as store:
         for at in range(0, len(addition.chunks), _STEP):
             part = slice(at, at + _STEP)

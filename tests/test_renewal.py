@@ -10,9 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +22,21 @@ import pytest
 from qa import output
 from qa.answerer import Answerer
 from qa.config import Settings
+from qa.dense import append_vectors
 from qa.embedder import Embedder
 from qa.encoder import CARD_FILE, EncoderCard, QueryEncoder, encoder_folder, read_card
-from qa.generation import CACHE_NAME, Generation
+from qa.generation import CACHE_NAME, VECTORS_NAME, Generation
 from qa.indexer import rehearse_index
-from qa.manifest import FileStatus
+from qa.manifest import CHROMA_NAME, FileStatus
 from qa.models import find_model
 from qa.parts import measure
 from qa.passages import Passages, StoredDocument
 from qa.planner import Changes
 from qa.progress import SilentWatcher
+from qa.store import ChromaReader
 from qa.vectors import MAX_DIFF, choose_encoder, sound_card
 from qa.watching import bursts
+from qa.writer import Addition, fill_generation
 from tests.conftest import MakeIndex, RunCli
 
 FERRY = "The ferry to Aldbury leaves at noon."
@@ -160,6 +165,58 @@ def test_adding_a_file_reads_no_other_document(
     assert (report.chunks, report.embedded) == (9, 1)
     # A lost cache has the vectors of those documents again.
     assert make_index(rebuild=True).embedded == 0
+
+
+@pytest.mark.model
+def test_addition_that_fails_its_verification_is_written_anew_and_counts_what_it_embedded(
+    make_index: MakeIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = make_index(folder).index
+    (folder / "a-ferry.txt").write_text(f"{FERRY}\n", encoding="utf-8")
+    drafts: list[Path] = []
+    said: list[str] = []
+
+    def spoiled(folder: Path, addition: Addition, **others: Any) -> None:
+        fill_generation(folder, addition, **others)
+        drafts.append(folder)
+        if len(drafts) == 1:
+            append_vectors(folder / VECTORS_NAME, addition.vectors)
+
+    monkeypatch.setattr("qa.indexer.fill_generation", spoiled)
+    report = make_index(say=said.append)
+
+    assert len(drafts) == 2
+    assert (report.chunks, report.embedded) == (9, 1)
+    assert [line.endswith("vectors.npy has 10 rows, not 9; the generation is written anew") for line in said] == [True]
+    with Generation(index) as generation:
+        assert generation.vectors.shape == (9, 384)
+
+
+@pytest.mark.model
+def test_store_that_was_written_to_while_new_documents_were_embedded_is_not_copied(
+    make_index: MakeIndex, folder: Path
+) -> None:
+    index = make_index(folder).index
+    (folder / "a-ferry.txt").write_text(f"{FERRY}\n", encoding="utf-8")
+    with Generation(index) as generation:
+        store = generation.folder / CHROMA_NAME / "chroma.sqlite3"
+    said: list[str] = []
+
+    class Meddler(SilentWatcher):
+        """Another client writes a text into the store."""
+
+        def start(self, stage: str, total: int) -> None:
+            if stage == "embedding":
+                with closing(sqlite3.connect(store)) as connection, connection:
+                    connection.execute("update embedding_metadata set string_value = 'x' where key = 'chroma:document'")
+
+    make_index(say=said.append, watcher=Meddler())
+
+    assert [line.endswith("is not what was written; the generation is written anew") for line in said] == [True]
+    with Generation(index) as generation, closing(ChromaReader(generation.folder / CHROMA_NAME)) as written:
+        texts, _ = written.rows(written.ids())
+    assert "x" not in texts
+    assert len(texts) == 9
 
 
 class Interrupter(SilentWatcher):

@@ -75,9 +75,9 @@ def test_graph_that_finds_too_few_is_searched_deeper_before_it_counts_as_damaged
     vectors = unit(np.random.default_rng(2).standard_normal((50, 384), dtype=np.float32))
     ids = {n: str(n) for n in range(50)}
 
-    assert compare(vectors, ids, SparseStore(vectors, depth=50), sample=50) == (25, 50)
+    assert compare(vectors, ids, SparseStore(vectors, depth=5), sample=50) == (25, 50)
     with pytest.raises(IndexDamagedError, match="finds only 25 of 50 chunks by their own vectors"):
-        compare(vectors, ids, SparseStore(vectors, depth=51), sample=50)
+        compare(vectors, ids, SparseStore(vectors, depth=6), sample=50)
 
 
 def test_generation_of_nothing_is_sound(tmp_path: Path) -> None:
