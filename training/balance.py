@@ -1,9 +1,9 @@
 """Evens out our own examples by kind of question: ``python -m training.balance NEW.jsonl OLD.jsonl OUT.jsonl``.
 
-Both are written by ``training.own``; what stands in NEW is taken first. Our questions were not written evenly: of the
-examples with a "why" one in twenty was answered by its passage, since false premises are easily put that way, and a
-reader that is trained on them all learns to refuse the word. Here each kind has a given number of answers, and so
-many others for each.
+Both are written by ``training.own``, NEW with its ``--from``; what stands in NEW is taken first. Our questions were not
+written evenly: of the examples with a "why" one in twenty was answered by its passage, since false premises are
+easily put that way, and a reader that is trained on them all learns to refuse the word. Here each kind has a given
+number of answers, and so many others for each.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ def main() -> None:
     a = parser.parse_args()
     rng = random.Random(a.seed)
     groups: dict[tuple[QuestionKind, str], list[str]] = defaultdict(list)
+    seen: set[str] = set()
     for age, path in (("new", a.new), ("old", a.old)):
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line not in seen]
+        seen.update(lines)
         rng.shuffle(lines)
         for line in lines:
             example = json.loads(line)

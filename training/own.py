@@ -73,6 +73,15 @@ def main() -> None:
     parser.add_argument("--index", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        nargs=2,
+        type=int,
+        default=(0, 0),
+        metavar=("CORPUS", "PARAGRAPHS"),
+        help="leave out so many questions at the beginning of corpus.jsonl and of paragraphs.jsonl",
+    )
     a = parser.parse_args()
     golden = [q["question"] for path in sorted(GOLDEN.glob("*.jsonl")) for q in lines(path)]
     with Generation(a.index) as generation, a.out.open("w", encoding="utf-8") as out:
@@ -81,7 +90,7 @@ def main() -> None:
         known = retriever.encoder.encode_queries(golden)
         all_passages = [passages[row] for row in sorted(passages)]
         left_out = written = 0
-        for asked in lines(HERE / "questions" / "corpus.jsonl"):
+        for asked in lines(HERE / "questions" / "corpus.jsonl")[a.begin[0] :]:
             if float(np.max(known @ retriever.encoder.encode_queries([asked["question"]])[0])) > TOO_CLOSE:
                 left_out += 1
                 continue
@@ -89,7 +98,7 @@ def main() -> None:
                 out.write(json.dumps(made) + "\n")
                 written += 1
         contexts = {hashlib.sha256(r.context.encode()).hexdigest(): r.context for r in rows(a.data)}
-        about = [(contexts[q["context"]], q) for q in lines(HERE / "questions" / "paragraphs.jsonl")]
+        about = [(contexts[q["context"]], q) for q in lines(HERE / "questions" / "paragraphs.jsonl")[a.begin[1] :]]
         about += [(p["text"], q) for p in lines(HERE / "questions" / "written.jsonl") for q in p["questions"]]
         for text, asked in about:
             out.write(json.dumps(example(asked["question"], text, asked["span"], asked["kind"])) + "\n")
