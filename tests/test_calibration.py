@@ -124,7 +124,7 @@ def test_the_shipped_calibrations_support_the_default_risk(shipped_index: Path, 
         of_corpus = shipped_calibration(generation.passages, reader)
     general = shipped_calibration(foreign, reader)
 
-    assert (len(of_corpus.scores), len(general.scores)) == (425, 700)
+    assert (len(of_corpus.scores), len(general.scores)) == (521, 700)
     assert "shipped corpus" in of_corpus.fitted_on
     assert "public questions" in general.fitted_on
     for shipped in (of_corpus, general):
@@ -188,7 +188,7 @@ def test_status_says_on_what_the_confidence_was_fitted(
 
     path = generation.index / CALIBRATION_NAME
     advice = "; on yours with: qa calibrate QUESTIONS"
-    assert said(shipped_index) == "fitted on 425 golden questions of the shipped corpus"
+    assert said(shipped_index) == "fitted on 521 golden questions of the shipped corpus"
     assert said(generation.index) == f"fitted on 700 public questions about Wikipedia articles{advice}"
     mine, _ = calibration_of(generation)
     save(replace(mine, fitted_on="40 questions of mine.yaml", model=generation.manifest.model_checksum), path)
